@@ -90,7 +90,15 @@ export interface AccountStore {
     options: { readonly deregister: boolean; readonly now: Instant },
     change: (current: Credential) => Credential | AccountRefusal,
   ): Promise<{ readonly credential: Credential; readonly bindingsRemoved: number } | AccountRefusal>;
+
+  /** Calls `listener` right after each COMMIT that touched an account, before any promise resolves. */
+  onChanges(listener: (change: AccountsChange) => void): void;
 }
+
+/** What a commit changed, for views that must forget it. */
+export type AccountsChange =
+  | { readonly kind: 'domain'; readonly domain: string }
+  | { readonly kind: 'user'; readonly domain: string; readonly userId: string };
 
 export interface Deleted {
   readonly bindingsRemoved: number;
