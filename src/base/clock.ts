@@ -1,4 +1,4 @@
-/** A point in time: milliseconds since the Unix epoch, as a number with fractions allowed. */
+/** A point in time: milliseconds since the Unix epoch, a whole number. */
 export type Instant = number;
 
 /** The only source of the current time; tests hand in a virtual one. */
@@ -11,5 +11,5 @@ export interface Clock {
  * A wall clock that jumps while the process runs therefore neither drops nor extends a binding.
  */
 export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => Math.floor(performance.timeOrigin + performance.now()),
 };

@@ -7,7 +7,7 @@ export type IdPrefix = 'usr' | 'crd' | 'bnd' | 'drg' | 'key' | 'req' | 'flw';
 
 /** A ULID with the resource's prefix; sorts by time of creation. Never contains `@`. */
 export function newId(prefix: IdPrefix, now: Instant): string {
-  return `${prefix}_${ulid(Math.floor(now))}`;
+  return `${prefix}_${ulid(now)}`;
 }
 
 // Letters and digits that are told apart on paper and on the phone: no 0 O 1 l I.

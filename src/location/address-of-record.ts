@@ -21,7 +21,7 @@ export function printAddressOfRecord(aor: AddressOfRecord): string {
 export function parseAddressOfRecord(text: string): AddressOfRecord | undefined {
   const match = /^(?:sips?:)?([^@\s]+)@([A-Za-z0-9.\-[\]:]+)$/i.exec(text);
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
-  const user = unescape(match[1]);
+  const user = unescapeUser(match[1]);
   return user === undefined ? undefined : { user, domain: match[2].toLowerCase() };
 }
 
@@ -35,7 +35,7 @@ function escapeUser(user: string): string {
   });
 }
 
-function unescape(text: string): string | undefined {
+function unescapeUser(text: string): string | undefined {
   if (/%(?![0-9A-Fa-f]{2})/.test(text)) return undefined;
   return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

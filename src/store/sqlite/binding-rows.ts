@@ -1,0 +1,312 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import type { Instant } from '../../base/clock.js';
+import type { Binding, TransportName } from '../../location/binding.js';
+import type { BindingChange, RemovalCause, Standing } from '../../location/decision.js';
+import type { Db } from './database.js';
+import type { Announcements } from './group-commit.js';
+
+export interface BindingRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly user_id: string;
+  readonly domain: string;
+  readonly username: string;
+  readonly contact: string;
+  readonly display_name: string;
+  readonly contact_params: string;
+  readonly q_thousandths: number | null;
+  readonly instance_id: string | null;
+  readonly reg_id: number | null;
+  readonly call_id: string;
+  readonly cseq: number;
+  readonly user_agent: string | null;
+  readonly transport: string;
+  readonly received_ip: string;
+  readonly received_port: number;
+  readonly flow_id: string | null;
+  readonly credential_id: string | null;
+  readonly registered_at: number;
+  readonly refreshed_at: number;
+  readonly expires_at: number;
+}
+
+/** What one address-of-record is, as read within a transaction. */
+export interface StoredAor {
+  readonly standing: Standing;
+  readonly bindings: Binding[];
+}
+
+/** The rows of the bindings table: read, changed, removed, always within a unit of the group commit. */
+export class BindingRows {
+  private readonly statements;
+
+  constructor(db: Db) {
+    this.statements = prepareStatements(db);
+  }
+
+  read(userId: string, now: Instant): StoredAor {
+    const rows = this.statements.aor.all(now, userId) as (BindingRow & { blocked_until: number | null })[];
+    const first = rows[0];
+    if (first === undefined) return { standing: { kind: 'missing' }, bindings: [] };
+    return {
+      standing:
+        first.blocked_until !== null && first.blocked_until > now
+          ? { kind: 'blocked', until: first.blocked_until }
+          : { kind: 'open' },
+      // The owner's row comes alone, with an empty binding, when there is none.
+      bindings: first.id === null ? [] : rows.map(toBinding),
+    };
+  }
+
+  /** Writes changes and notes them for the listeners. */
+  apply(changes: readonly BindingChange[], announce: Announcements): void {
+    for (const change of changes) {
+      const { binding } = change;
+      switch (change.kind) {
+        case 'created':
+          this.statements.insert.run(
+            binding.id,
+            binding.userId,
+            binding.aor.domain,
+            binding.aor.user,
+            binding.contact,
+            binding.displayName,
+            binding.contactParams,
+            binding.qThousandths,
+            binding.instanceId,
+            binding.regId,
+            binding.callId,
+            binding.cseq,
+            binding.userAgent,
+            binding.received.transport,
+            binding.received.ip,
+            addressKey(binding.received.ip),
+            binding.received.port,
+            binding.received.flowId,
+            binding.credentialId,
+            binding.registeredAt,
+            binding.refreshedAt,
+            binding.expiresAt,
+          );
+          break;
+        case 'refreshed':
+          this.statements.refresh.run(
+            binding.displayName,
+            binding.callId,
+            binding.cseq,
+            binding.received.flowId,
+            binding.refreshedAt,
+            binding.expiresAt,
+            binding.id,
+          );
+          break;
+        case 'updated':
+          this.statements.update.run(
+            binding.contact,
+            binding.displayName,
+            binding.contactParams,
+            binding.qThousandths,
+            binding.instanceId,
+            binding.regId,
+            binding.callId,
+            binding.cseq,
+            binding.userAgent,
+            binding.received.transport,
+            binding.received.ip,
+            addressKey(binding.received.ip),
+            binding.received.port,
+            binding.received.flowId,
+            binding.credentialId,
+            binding.refreshedAt,
+            binding.expiresAt,
+            binding.id,
+          );
+          if (change.before.credentialId !== binding.credentialId) {
+            this.noteCredentialUse(change.before);
+          }
+          break;
+        case 'removed':
+          this.statements.remove.run(binding.id);
+          this.noteLastRegistration(binding);
+          this.noteCredentialUse(binding);
+          break;
+      }
+      announce.bindings.push(change);
+    }
+  }
+
+  block(userId: string, until: Instant): void {
+    this.statements.block.run(until, userId);
+  }
+
+  removeExpired(now: Instant, limit: number, announce: Announcements): number {
+    return this.remove(this.statements.expired.all(now, limit) as BindingRow[], () => 'expired', announce);
+  }
+
+  removeOfUser(userId: string, cause: RemovalCause, now: Instant, announce: Announcements): number {
+    return this.remove(
+      this.statements.ofUser.all(userId) as BindingRow[],
+      causeUnlessExpired(cause, now),
+      announce,
+    );
+  }
+
+  removeOfDomain(domain: string, cause: RemovalCause, now: Instant, announce: Announcements): number {
+    return this.remove(
+      this.statements.ofDomain.all(domain) as BindingRow[],
+      causeUnlessExpired(cause, now),
+      announce,
+    );
+  }
+
+  removeOfCredential(
+    credentialId: string,
+    cause: RemovalCause,
+    now: Instant,
+    announce: Announcements,
+  ): number {
+    return this.remove(
+      this.statements.ofCredential.all(credentialId) as BindingRow[],
+      causeUnlessExpired(cause, now),
+      announce,
+    );
+  }
+
+  /** Removes rows; returns how many of them were still current. */
+  private remove(
+    rows: readonly BindingRow[],
+    causeOf: (binding: Binding) => RemovalCause,
+    announce: Announcements,
+  ): number {
+    let counted = 0;
+    const changes = rows.map((row): BindingChange => {
+      const binding = toBinding(row);
+      const cause = causeOf(binding);
+      counted++;
+      return { kind: 'removed', binding, cause };
+    });
+    this.apply(changes, announce);
+    return counted;
+  }
+
+  private noteLastRegistration(binding: Binding): void {
+    this.statements.lastRegistration.run(binding.refreshedAt, binding.userId, binding.refreshedAt);
+  }
+
+  private noteCredentialUse(binding: Binding): void {
+    if (binding.credentialId === null) return;
+    this.statements.credentialUse.run(binding.refreshedAt, binding.credentialId, binding.refreshedAt);
+  }
+}
+
+/** A row that had expired before the operator came says so. */
+function causeUnlessExpired(cause: RemovalCause, now: Instant): (binding: Binding) => RemovalCause {
+  return (binding) => (binding.expiresAt <= now ? 'expired' : cause);
+}
+
+function prepareStatements(db: Db) {
+  return {
+    aor: db.prepare(
+      `SELECT u.blocked_until, b.* FROM users u
+       LEFT JOIN bindings b ON b.user_id = u.id AND b.expires_at > ? WHERE u.id = ?`,
+    ),
+    insert: db.prepare(
+      `INSERT INTO bindings (id, user_id, domain, username, contact, display_name, contact_params, q_thousandths,
+         instance_id, reg_id, call_id, cseq, user_agent, transport, received_ip, received_key, received_port,
+         flow_id, credential_id, registered_at, refreshed_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    refresh: db.prepare(
+      `UPDATE bindings SET display_name = ?, call_id = ?, cseq = ?, flow_id = ?, refreshed_at = ?, expires_at = ?
+       WHERE id = ?`,
+    ),
+    update: db.prepare(
+      `UPDATE bindings SET contact = ?, display_name = ?, contact_params = ?, q_thousandths = ?, instance_id = ?,
+         reg_id = ?, call_id = ?, cseq = ?, user_agent = ?, transport = ?, received_ip = ?, received_key = ?,
+         received_port = ?, flow_id = ?, credential_id = ?, refreshed_at = ?, expires_at = ? WHERE id = ?`,
+    ),
+    remove: db.prepare('DELETE FROM bindings WHERE id = ?'),
+    block: db.prepare('UPDATE users SET blocked_until = max(coalesce(blocked_until, 0), ?) WHERE id = ?'),
+    expired: db.prepare('SELECT * FROM bindings WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?'),
+    ofUser: db.prepare('SELECT * FROM bindings WHERE user_id = ?'),
+    ofDomain: db.prepare('SELECT * FROM bindings WHERE domain = ?'),
+    ofCredential: db.prepare('SELECT * FROM bindings WHERE credential_id = ?'),
+    lastRegistration: db.prepare(
+      'UPDATE users SET last_registered_at = ? WHERE id = ? AND coalesce(last_registered_at, 0) < ?',
+    ),
+    credentialUse: db.prepare(
+      'UPDATE credentials SET last_used_at = ? WHERE id = ? AND coalesce(last_used_at, 0) < ?',
+    ),
+  };
+}
+
+export function toBinding(row: BindingRow): Binding {
+  return {
+    id: row.id,
+    userId: row.user_id,
+    aor: { user: row.username, domain: row.domain },
+    contact: row.contact,
+    displayName: row.display_name,
+    contactParams: row.contact_params,
+    qThousandths: row.q_thousandths,
+    instanceId: row.instance_id,
+    regId: row.reg_id,
+    callId: row.call_id,
+    cseq: row.cseq,
+    userAgent: row.user_agent,
+    received: {
+      transport: row.transport as TransportName,
+      ip: row.received_ip,
+      port: row.received_port,
+      flowId: row.flow_id,
+    },
+    credentialId: row.credential_id,
+    registeredAt: row.registered_at,
+    refreshedAt: row.refreshed_at,
+    expiresAt: row.expires_at,
+  };
+}
+
+/** An address as 32 hex digits (IPv4 as `::ffff:a.b.c.d`), so that a network is a range of texts. */
+export function addressKey(ip: string): string {
+  if (isIPv4(ip)) return `${'0'.repeat(20)}ffff${hexOfIpv4(ip)}`;
+  const [address = ''] = ip.split('%');
+  if (!isIPv6(address)) return '';
+  const tail = address.includes('.') ? address.slice(address.lastIndexOf(':') + 1) : undefined;
+  const plain =
+    tail === undefined
+      ? address
+      : `${address.slice(0, -tail.length)}${hexOfIpv4(tail).slice(0, 4)}:${hexOfIpv4(tail).slice(4)}`;
+  const [head = '', rest] = plain.split('::');
+  const groupsOf = (text: string) => (text === '' ? [] : text.split(':'));
+  const left = groupsOf(head);
+  const right = rest === undefined ? [] : groupsOf(rest);
+  const missing = 8 - left.length - right.length;
+  return [...left, ...Array<string>(missing).fill('0'), ...right]
+    .map((group) => group.padStart(4, '0'))
+    .join('')
+    .toLowerCase();
+}
+
+/** First and last address key of a network in CIDR notation, or of a single address; undefined when it is neither. */
+export function networkRange(cidr: string): { readonly first: string; readonly last: string } | undefined {
+  const [address = '', prefix] = cidr.split('/');
+  const key = addressKey(address);
+  if (key === '') return undefined;
+  const width = isIPv4(address) ? 32 : 128;
+  const length = prefix === undefined ? width : Number(prefix);
+  if (!Number.isInteger(length) || length < 0 || length > width) return undefined;
+  const hostBits = BigInt(width - length);
+  const value = BigInt(`0x${key}`);
+  const first = (value >> hostBits) << hostBits;
+  const last = first + (1n << hostBits) - 1n;
+  const text = (bits: bigint) => bits.toString(16).padStart(32, '0');
+  return { first: text(first), last: text(last) };
+}
+
+function hexOfIpv4(ip: string): string {
+  return ip
+    .split('.')
+    .map((octet) => Number(octet).toString(16).padStart(2, '0'))
+    .join('');
+}

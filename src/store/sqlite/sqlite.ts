@@ -1,0 +1,66 @@
+import type { Clock } from '../../base/clock.js';
+import type { Log } from '../../base/log.js';
+import { BindingRows } from './binding-rows.js';
+import { openDatabase } from './database.js';
+import { GroupCommit, type GroupCommitStats } from './group-commit.js';
+import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.js';
+import { SqliteAccountStore } from './sqlite-account-store.js';
+import { SqliteAdminStore } from './sqlite-admin-store.js';
+import { SqliteLocationStore } from './sqlite-location-store.js';
+
+export interface SqliteOptions {
+  /** The database file; `:memory:` for a store that nobody else sees and nothing outlives. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Units of work waiting at most; more are refused with StoreOverloaded. */
+  readonly maxQueued: number;
+  /** Another folder of migrations than the program's own; for tests. */
+  readonly migrationsFolder?: string | undefined;
+}
+
+/** The three stores over one database and one writer. */
+export interface SqliteStore {
+  readonly accounts: SqliteAccountStore;
+  readonly location: SqliteLocationStore;
+  readonly admin: SqliteAdminStore;
+  /** Names of the migrations applied at opening. */
+  readonly migrated: readonly string[];
+  readonly stats: GroupCommitStats;
+  /** Units waiting for their transaction. */
+  queued(): number;
+  /** Whether the database can be written to; throws what is in the way. */
+  probe(): Promise<void>;
+  /** Commits what is queued, then closes the file. */
+  close(): void;
+}
+
+/**
+ * Opens the database, brings its schema up to date and makes the stores.
+ * @throws DatabaseRefused when another process has it, it is newer than the program, or a migration was edited.
+ */
+export function openSqliteStore(options: SqliteOptions): SqliteStore {
+  const { db, close } = openDatabase(options.path);
+  try {
+    const migrations = readMigrations(options.migrationsFolder ?? MIGRATIONS_FOLDER);
+    const migrated = migrate(db, migrations, options.clock.now());
+    const commit = new GroupCommit(db, { maxQueued: options.maxQueued, log: options.log });
+    const rows = new BindingRows(db);
+    return {
+      accounts: new SqliteAccountStore(db, commit, rows),
+      location: new SqliteLocationStore(db, commit, rows),
+      admin: new SqliteAdminStore(db, commit),
+      migrated,
+      stats: commit.stats,
+      queued: () => commit.queued,
+      probe: () => commit.run(() => undefined),
+      close: () => {
+        commit.close();
+        close();
+      },
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
