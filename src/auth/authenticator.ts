@@ -8,6 +8,7 @@ import {
 import type { Subscriber, SubscriberCredential, SubscriberDirectory } from '../accounts/subscriber.js';
 import type { Clock, Instant } from '../base/clock.js';
 import { type DigestCredentials, parseDigestCredentials } from '../sip/grammar/headers/authorization.js';
+import { quote } from '../sip/grammar/params.js';
 import { isParseError } from '../sip/grammar/sip-parse-error.js';
 import { parseUri, sameUri } from '../sip/grammar/uri.js';
 import {
@@ -141,7 +142,7 @@ export class Authenticator {
   private challenge(domain: Domain, refusal: Refused, now: Instant): Challenged {
     const policy = this.directory.challengePolicy(domain.name, refusal.policyUser);
     const nonce = this.mint.mint(now);
-    const realm = quoted(octetsOf(domain.realm));
+    const realm = quote(octetsOf(domain.realm));
     const stale = refusal.stale ? ', stale=true' : '';
     return {
       kind: 'challenge',
@@ -341,8 +342,4 @@ function matchCredential(
 
 function isPast(expiresAt: Instant | null, now: Instant): boolean {
   return expiresAt !== null && expiresAt <= now;
-}
-
-function quoted(text: string): string {
-  return `"${text.replace(/["\\]/g, '\\$&')}"`;
 }

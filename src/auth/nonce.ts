@@ -50,7 +50,8 @@ export class NonceMint {
 
   /** Whether a nonce is of this mint and still good at `now`. Takes any text; one from the future is foreign. */
   open(nonce: string, now: Instant): OpenedNonce {
-    if (nonce.length !== NONCE_CHARS) return FOREIGN;
+    // Both lengths, so that nothing but ASCII reaches the buffers, which keep a character's low octet only.
+    if (nonce.length !== NONCE_CHARS || Buffer.byteLength(nonce) !== NONCE_CHARS) return FOREIGN;
     const head = nonce.slice(0, HEAD_CHARS);
     // The MAC is over the text, not over what it decodes to, so a nonce has exactly one spelling.
     this.ourMac.write(this.macOf(head), 0, 'latin1');
