@@ -167,7 +167,7 @@ describe('a right response', () => {
   test('43: a realm with quotes in it is recognised when it comes back', () => {
     const s = scene({ domain: { realm: 'the "b\\st"' } });
     const value = answer({ ...ALICE, nonce: s.nonce(), written: { realm: '"the \\"b\\\\st\\""' } });
-    expect(verdict(s.register([value]))).toBe('wrong_password');
+    expect(verdict(s.register([value]))).toBe(RIGHT);
   });
 
   test('43: the method in A2 is that of the request', () => {
@@ -378,6 +378,14 @@ describe('nonce counts', () => {
     expect(withNc(s, nonce, '0000000A')).toBe('nonce_replayed stale');
     expect(withNc(s, nonce, '00000009')).toBe('nonce_replayed stale');
     expect(withNc(s, nonce, 'ffffffff')).toBe(RIGHT);
+  });
+
+  test('43: counting from zero is tolerated, counting it twice is not', () => {
+    const s = scene();
+    const nonce = s.nonce();
+    expect(withNc(s, nonce, '00000000')).toBe(RIGHT);
+    expect(withNc(s, nonce, '00000000')).toBe('nonce_replayed stale');
+    expect(withNc(s, nonce, '00000001')).toBe(RIGHT);
   });
 
   test('43: a wrong response uses up no nc', () => {
