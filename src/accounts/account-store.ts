@@ -98,7 +98,13 @@ export interface AccountStore {
 /** What a commit changed, for views that must forget it. */
 export type AccountsChange =
   | { readonly kind: 'domain'; readonly domain: string }
-  | { readonly kind: 'user'; readonly domain: string; readonly userId: string };
+  | {
+      readonly kind: 'user';
+      readonly domain: string;
+      readonly userId: string;
+      /** The digest usernames of all the user's credentials, revoked ones too. */
+      readonly authUsernames: readonly string[];
+    };
 
 export interface Deleted {
   readonly bindingsRemoved: number;

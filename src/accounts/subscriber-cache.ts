@@ -1,3 +1,4 @@
+import { RecentMap } from '../base/recent-map.js';
 import type { AccountsChange, ChallengeCensus } from './account-store.js';
 import type { Domain } from './domain.js';
 import type { Subscriber } from './subscriber.js';
@@ -8,23 +9,24 @@ export const MAX_UNKNOWN_SUBSCRIBERS = 20_000;
 /** How many host names, served or not, are remembered. */
 export const MAX_HOSTS = 10_000;
 
+/** Stands for "asked and not there", so that a repeated miss does not ask again. */
+const ABSENT = Symbol('absent');
+
 /**
  * What authentication has read lately, bounded, and forgotten by the very commit that changes it. Never a
  * second truth: on a miss the store is asked.
  */
 export class SubscriberCache {
-  private readonly hosts = new Map<string, Domain | null>();
-  private readonly known = new Map<string, Subscriber>();
-  private readonly unknown = new Set<string>();
-  private readonly keysByUser = new Map<string, Set<string>>();
-  private readonly censuses = new Map<string, ChallengeCensus>();
+  private readonly hosts = new RecentMap<Domain | typeof ABSENT>(MAX_HOSTS);
+  private readonly known = new RecentMap<Subscriber>(MAX_KNOWN_SUBSCRIBERS);
+  private readonly unknown = new RecentMap<typeof ABSENT>(MAX_UNKNOWN_SUBSCRIBERS);
+  private readonly censuses = new RecentMap<ChallengeCensus>(MAX_HOSTS);
 
   domain(host: string, read: (lowerCaseHost: string) => Domain | undefined): Domain | undefined {
     const cached = this.hosts.get(host);
-    if (cached !== undefined) return cached ?? undefined;
+    if (cached !== undefined) return cached === ABSENT ? undefined : cached;
     const found = read(host.toLowerCase());
-    if (this.hosts.size >= MAX_HOSTS) dropOldest(this.hosts);
-    this.hosts.set(host, found ?? null);
+    this.hosts.set(host, found ?? ABSENT);
     return found;
   }
 
@@ -36,18 +38,10 @@ export class SubscriberCache {
     const key = `${domain}\0${authUsername}`;
     const cached = this.known.get(key);
     if (cached !== undefined) return cached;
-    if (this.unknown.has(key)) return undefined;
+    if (this.unknown.get(key) === ABSENT) return undefined;
     const found = read();
-    if (found === undefined) {
-      if (this.unknown.size >= MAX_UNKNOWN_SUBSCRIBERS) dropOldest(this.unknown);
-      this.unknown.add(key);
-      return undefined;
-    }
-    if (this.known.size >= MAX_KNOWN_SUBSCRIBERS) this.dropOldestSubscriber();
-    this.known.set(key, found);
-    const keys = this.keysByUser.get(found.userId);
-    if (keys === undefined) this.keysByUser.set(found.userId, new Set([key]));
-    else keys.add(key);
+    if (found === undefined) this.unknown.set(key, ABSENT);
+    else this.known.set(key, found);
     return found;
   }
 
@@ -55,38 +49,24 @@ export class SubscriberCache {
     const cached = this.censuses.get(domain);
     if (cached !== undefined) return cached;
     const found = read();
-    if (this.censuses.size >= MAX_HOSTS) dropOldest(this.censuses);
     this.censuses.set(domain, found);
     return found;
   }
 
   /** Forgets whatever a commit may have made untrue. */
   forget(change: AccountsChange): void {
-    this.unknown.clear();
     if (change.kind === 'domain') {
       this.hosts.clear();
       this.known.clear();
-      this.keysByUser.clear();
+      this.unknown.clear();
       this.censuses.clear();
       return;
     }
     this.censuses.delete(change.domain);
-    for (const key of this.keysByUser.get(change.userId) ?? []) this.known.delete(key);
-    this.keysByUser.delete(change.userId);
+    for (const authUsername of change.authUsernames) {
+      const key = `${change.domain}\0${authUsername}`;
+      this.known.delete(key);
+      this.unknown.delete(key);
+    }
   }
-
-  private dropOldestSubscriber(): void {
-    const oldest = this.known.entries().next().value;
-    if (oldest === undefined) return;
-    const [key, subscriber] = oldest;
-    this.known.delete(key);
-    const keys = this.keysByUser.get(subscriber.userId);
-    keys?.delete(key);
-    if (keys?.size === 0) this.keysByUser.delete(subscriber.userId);
-  }
-}
-
-function dropOldest<Key>(collection: { keys(): Iterator<Key>; delete(key: Key): boolean }): void {
-  const oldest = collection.keys().next();
-  if (oldest.done !== true) collection.delete(oldest.value);
 }

@@ -299,7 +299,7 @@ export class SqliteAccountStore implements AccountStore {
       if (credential !== undefined) {
         this.statements.insertCredential.run(credentialParameters(credential, user.domain));
       }
-      announce.accounts.push({ kind: 'user', domain: user.domain, userId: user.id });
+      this.announceUser(announce, user.domain, user.id);
       return user;
     });
   }
@@ -317,7 +317,7 @@ export class SqliteAccountStore implements AccountStore {
       const refused = this.takenExternalId(next);
       if (refused !== undefined) return refused;
       this.statements.updateUser.run(userParameters(next));
-      announce.accounts.push({ kind: 'user', domain: next.domain, userId: next.id });
+      this.announceUser(announce, next.domain, next.id);
       return next;
     });
   }
@@ -333,8 +333,8 @@ export class SqliteAccountStore implements AccountStore {
         return revisionMismatch(current.revision);
       }
       const bindingsRemoved = this.bindings.removeOfUser(current.id, 'user_deleted', options.now, announce);
+      this.announceUser(announce, current.domain, current.id);
       this.statements.deleteUser.run(current.id);
-      announce.accounts.push({ kind: 'user', domain: current.domain, userId: current.id });
       return { bindingsRemoved };
     });
   }
@@ -366,7 +366,7 @@ export class SqliteAccountStore implements AccountStore {
       const taken = this.takenAuthUsername(user.domain, credential);
       if (taken !== undefined) return taken;
       this.statements.insertCredential.run(credentialParameters(credential, user.domain));
-      announce.accounts.push({ kind: 'user', domain: user.domain, userId: user.id });
+      this.announceUser(announce, user.domain, user.id);
       const { sealedSecret: _, keyId: __, ...shown } = credential;
       return shown;
     });
@@ -404,10 +404,14 @@ export class SqliteAccountStore implements AccountStore {
         next.state === 'revoked' && options.deregister
           ? this.bindings.removeOfCredential(next.id, 'credential_revoked', options.now, announce)
           : 0;
-      const domain = this.statements.domainOfUser.get(userId) as string;
-      announce.accounts.push({ kind: 'user', domain, userId });
+      this.announceUser(announce, this.statements.domainOfUser.get(userId) as string, userId);
       return { credential: next, bindingsRemoved };
     });
+  }
+
+  private announceUser(announce: Announcements, domain: string, userId: string): void {
+    const authUsernames = this.statements.authUsernames.all(userId) as string[];
+    announce.accounts.push({ kind: 'user', domain, userId, authUsernames });
   }
 
   private readDomain(name: string): Domain | undefined {
@@ -541,6 +545,7 @@ function prepareStatements(db: Db) {
       `SELECT c.*, NULL AS live_used_at FROM credentials c
        WHERE c.domain = ? AND c.auth_username = ? AND c.state = 'active' ORDER BY c.seq`,
     ),
+    authUsernames: db.prepare('SELECT DISTINCT auth_username FROM credentials WHERE user_id = ?').pluck(),
     ownerOfAuthUsername: db
       .prepare(
         `SELECT user_id FROM credentials

@@ -1,0 +1,193 @@
+import { connect, createServer, isIPv6, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../base/clock.js';
+import { newId } from '../../base/random.js';
+import type { Tally } from '../../base/tally.js';
+import { StreamFramer } from '../grammar/stream-framer.js';
+import type { Flow, MessageReceiver, ResponseTarget } from './flow.js';
+import type { TransportEvent } from './udp.js';
+
+/** What a peer may leave unread before its connection is closed. */
+export const MAX_UNSENT_BYTES = 256 * 1024;
+/** A message must be whole that long after its first byte. */
+export const MESSAGE_DEADLINE_MS = 20_000;
+/** Connections that answers to closed flows may open at the same time. */
+export const MAX_REPLY_CONNECTIONS = 64;
+const REPLY_CONNECT_TIMEOUT_MS = 4_000;
+
+const PONG = Buffer.from('\r\n');
+
+export interface TcpOptions {
+  readonly address: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly receiver: MessageReceiver;
+  readonly tally: Tally<TransportEvent>;
+  readonly clock: Clock;
+  /** Open connections at most; further ones are closed at once. */
+  readonly maxConnections: number;
+  /** A connection without any byte for that long is closed. */
+  readonly idleSeconds: number;
+}
+
+/** SIP over TCP (RFC 3261 §18): one listening socket and its connections, each of them a flow. */
+export class TcpTransport {
+  private readonly flows = new Map<string, TcpFlow>();
+  private replyConnections = 0;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly options: TcpOptions,
+    readonly address: string,
+    readonly port: number,
+  ) {}
+
+  /** Listens; rejects with the system's error when the address can't be bound. */
+  static async listen(options: TcpOptions): Promise<TcpTransport> {
+    const server = createServer({ noDelay: true });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(
+        { host: options.address, port: options.port, ipv6Only: isIPv6(options.address), exclusive: true },
+        () => {
+          server.off('error', reject);
+          resolve();
+        },
+      );
+    });
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') throw new Error('a TCP listener without a port');
+    const transport = new TcpTransport(server, options, options.address, bound.port);
+    server.on('connection', (socket) => transport.accept(socket));
+    return transport;
+  }
+
+  get connections(): number {
+    return this.flows.size;
+  }
+
+  /** Closes one flow; false when it is not (or no longer) one of this transport. */
+  closeFlow(id: string): boolean {
+    const flow = this.flows.get(id);
+    if (flow === undefined) return false;
+    flow.end();
+    return true;
+  }
+
+  /** Stops listening and closes all connections after what is being written. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const flow of this.flows.values()) flow.end();
+    await closed;
+  }
+
+  private accept(socket: Socket): void {
+    const { options } = this;
+    if (this.flows.size >= options.maxConnections) {
+      options.tally.count('connection_refused_full');
+      socket.destroy();
+      return;
+    }
+    const flow = new TcpFlow(socket, newId('flw', options.clock.now()), options, (bytes, target) =>
+      this.replyElsewhere(bytes, target),
+    );
+    this.flows.set(flow.id, flow);
+    socket.once('close', () => this.flows.delete(flow.id));
+  }
+
+  /** The flow is gone: open a connection to where its Via points (RFC 3261 §18.2.2). */
+  private replyElsewhere(bytes: Buffer, target: ResponseTarget): void {
+    if (this.replyConnections >= MAX_REPLY_CONNECTIONS) {
+      this.options.tally.count('reply_connection_failed');
+      return;
+    }
+    this.replyConnections++;
+    const socket = connect({ host: target.address, port: target.port });
+    socket.setTimeout(REPLY_CONNECT_TIMEOUT_MS, () => socket.destroy());
+    socket.once('connect', () => socket.end(bytes));
+    // What the peer says on it is not a flow of ours.
+    socket.resume();
+    socket.on('error', () => this.options.tally.count('reply_connection_failed'));
+    socket.once('close', () => {
+      this.replyConnections--;
+    });
+  }
+}
+
+class TcpFlow implements Flow {
+  readonly transport = 'tcp';
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  private readonly framer = new StreamFramer();
+  private deadline: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly socket: Socket,
+    readonly id: string,
+    private readonly options: TcpOptions,
+    private readonly replyElsewhere: (bytes: Buffer, target: ResponseTarget) => void,
+  ) {
+    this.remoteAddress = (socket.remoteAddress ?? '').replace(/%.*$/, '');
+    this.remotePort = socket.remotePort ?? 0;
+    socket.setTimeout(options.idleSeconds * 1000, () => this.drop('connection_idle'));
+    socket.on('data', (chunk) => this.read(chunk));
+    socket.on('error', () => this.drop('connection_broken'));
+    socket.once('close', () => clearTimeout(this.deadline));
+  }
+
+  respond(bytes: Buffer, target: ResponseTarget): void {
+    if (!this.socket.writable) {
+      this.replyElsewhere(bytes, target);
+      return;
+    }
+    if (this.socket.writableLength > MAX_UNSENT_BYTES) {
+      this.drop('connection_backlogged');
+      return;
+    }
+    this.socket.write(bytes);
+  }
+
+  /** Closes after what is being written, and for certain a second later. */
+  end(): void {
+    this.socket.end();
+    const forced = setTimeout(() => this.socket.destroy(), 1_000);
+    forced.unref();
+    this.socket.once('close', () => clearTimeout(forced));
+  }
+
+  private read(chunk: Buffer): void {
+    for (const event of this.framer.push(chunk)) {
+      switch (event.kind) {
+        case 'message':
+          this.options.receiver.receive(event.bytes, this);
+          break;
+        case 'ping':
+          this.options.tally.count('keepalive');
+          if (this.socket.writable) this.socket.write(PONG);
+          break;
+        case 'broken': {
+          const { status, reason, detail } = event.error;
+          this.options.tally.count('connection_broken');
+          this.options.receiver.receiveBroken(event.head, status, reason, detail, this);
+          this.end();
+          return;
+        }
+      }
+    }
+    this.watchUnfinished();
+  }
+
+  /** A message once begun must come to its end in time, however slowly its bytes drip. */
+  private watchUnfinished(): void {
+    if (this.framer.pendingBytes === 0) {
+      clearTimeout(this.deadline);
+      this.deadline = undefined;
+    } else if (this.deadline === undefined) {
+      this.deadline = setTimeout(() => this.drop('connection_slow'), MESSAGE_DEADLINE_MS);
+    }
+  }
+
+  private drop(why: TransportEvent): void {
+    this.options.tally.count(why);
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,61 @@
+import type { HeaderField } from '../grammar/message.js';
+
+/** An answer as a handler gives it: what it says, not how it gets there. */
+export interface Answer {
+  /** 200–699, never 6xx from a registrar (RFC 3261 §10.3). */
+  readonly status: number;
+  readonly reason: string;
+  /** Header fields beside Via, From, To, Call-ID, CSeq and Content-Length, in order. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body?: { readonly type: string; readonly text: string } | undefined;
+  /** Whether an authenticated user got it: such answers are kept longest for retransmissions. */
+  readonly verified: boolean;
+}
+
+export function answer(
+  status: number,
+  reason: string,
+  headers: readonly (readonly [name: string, value: string])[] = [],
+): Answer {
+  return { status, reason, headers, verified: false };
+}
+
+/**
+ * The octets of a response (RFC 3261 §8.2.6): all Via in order with `topVia` for the first, From, To with `toTag`
+ * unless it has a tag, Call-ID and CSeq as sent. Record-Route is never returned (§10.3).
+ */
+export function renderResponse(
+  headers: readonly HeaderField[],
+  topVia: string,
+  toTag: string | undefined,
+  { status, reason, headers: own, body }: Answer,
+): Buffer {
+  let text = `SIP/2.0 ${status} ${reason}\r\nVia: ${topVia}\r\n`;
+  let isFirstVia = true;
+  for (const { name, value } of headers) {
+    switch (name) {
+      case 'via':
+        if (!isFirstVia) text += `Via: ${value}\r\n`;
+        isFirstVia = false;
+        break;
+      case 'from':
+        text += `From: ${value}\r\n`;
+        break;
+      case 'to':
+        text += toTag === undefined ? `To: ${value}\r\n` : `To: ${value};tag=${toTag}\r\n`;
+        break;
+      case 'call-id':
+        text += `Call-ID: ${value}\r\n`;
+        break;
+      case 'cseq':
+        text += `CSeq: ${value}\r\n`;
+        break;
+    }
+  }
+  for (const [name, value] of own) text += `${name}: ${value}\r\n`;
+  text +=
+    body === undefined
+      ? 'Content-Length: 0\r\n\r\n'
+      : `Content-Type: ${body.type}\r\nContent-Length: ${body.text.length}\r\n\r\n${body.text}`;
+  return Buffer.from(text, 'latin1');
+}

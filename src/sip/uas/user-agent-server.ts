@@ -1,0 +1,259 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../base/clock.js';
+import type { Log } from '../../base/log.js';
+import type { Tally } from '../../base/tally.js';
+import { parseTopVia, stampTopVia } from '../grammar/headers/via.js';
+import { firstValue, type HeaderField, parseMessage } from '../grammar/message.js';
+import { isParseError, SipParseError } from '../grammar/sip-parse-error.js';
+import { parseUri } from '../grammar/uri.js';
+import type { ServerTransactions } from '../transaction/server-transactions.js';
+import { transactionKey } from '../transaction/transaction-key.js';
+import type { Flow, MessageReceiver } from '../transport/flow.js';
+import { responseTarget, viaStamp } from '../transport/response-target.js';
+import { type IncomingRequest, readRequest } from './incoming-request.js';
+import { type Answer, answer, renderResponse } from './response.js';
+
+/** Answers the requests of one method. A rejected promise is answered with 500. */
+export type RequestHandler = (request: IncomingRequest) => Answer | Promise<Answer>;
+
+/** What became of a message, for the counters. */
+export type MessageFate =
+  | 'answered'
+  | 'replayed'
+  | 'absorbed'
+  | 'merged'
+  | 'overloaded'
+  | 'broken_answered'
+  | 'broken_dropped'
+  | 'response_dropped'
+  | 'ack_dropped';
+
+export interface UserAgentServerOptions {
+  readonly handlers: Readonly<Record<string, RequestHandler>>;
+  readonly transactions: ServerTransactions;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly fates: Tally<MessageFate>;
+  /** Responses by method and status: `REGISTER 200`. */
+  readonly responses: Tally<string>;
+}
+
+/** Methods that are known and mean something to other servers (RFC 3261 §8.2.1 asks 405 for them, 501 for the rest). */
+const KNOWN_METHODS = new Set([
+  'INVITE',
+  'ACK',
+  'BYE',
+  'CANCEL',
+  'OPTIONS',
+  'REGISTER',
+  'INFO',
+  'MESSAGE',
+  'NOTIFY',
+  'PRACK',
+  'PUBLISH',
+  'REFER',
+  'SUBSCRIBE',
+  'UPDATE',
+]);
+
+const RETRY_AFTER_OVERLOAD_SECONDS = 5;
+
+/**
+ * The UAS core (RFC 3261 §8.2): takes messages from the transports, finds their transaction, checks what every
+ * method needs checked, lets the method's handler answer, and sends that back where the request came from.
+ */
+export class UserAgentServer implements MessageReceiver {
+  /** Makes To tags of this process unlike any other's (§19.3); the counter makes them unlike each other. */
+  private readonly tagPrefix = randomBytes(6).toString('hex');
+  private tagCount = 0;
+  private readonly working = new Set<Promise<void>>();
+  private readonly allow: string;
+
+  constructor(private readonly options: UserAgentServerOptions) {
+    this.allow = Object.keys(options.handlers).join(', ');
+  }
+
+  receive(bytes: Buffer, flow: Flow): void {
+    const message = parseMessage(bytes.toString('latin1'), {
+      framing: flow.transport === 'udp' ? 'datagram' : 'stream',
+    });
+    if (message.kind === 'request') {
+      const now = this.options.clock.now();
+      const request = readRequest(message, flow, now);
+      if (isParseError(request)) this.answerBroken(message.method, message.headers, request, flow);
+      else this.take(request);
+      return;
+    }
+    if (message.kind === 'response' || !message.isRequest) {
+      // We send no requests: nobody waits for it (RFC 3261 §18.1.2).
+      this.options.fates.count('response_dropped');
+      return;
+    }
+    this.answerBroken(message.method, message.headers, message.error, flow);
+  }
+
+  receiveBroken(head: Buffer, status: number, reason: string, detail: string, flow: Flow): void {
+    const message = parseMessage(head.toString('latin1'), { framing: 'datagram' });
+    if (message.kind === 'response' || (message.kind === 'broken' && !message.isRequest)) {
+      this.options.fates.count('response_dropped');
+      return;
+    }
+    this.answerBroken(message.method, message.headers, new SipParseError(status, reason, detail), flow);
+  }
+
+  /** Resolves when everything that was taken has been answered. */
+  async settled(): Promise<void> {
+    while (this.working.size > 0) await Promise.allSettled(this.working);
+  }
+
+  private take(request: IncomingRequest): void {
+    const { transactions, fates } = this.options;
+    const { method } = request.message;
+    if (method === 'ACK') {
+      // Ends the INVITE transaction of a refusal; there is nothing to say (§17.2.1).
+      fates.count('ack_dropped');
+      return;
+    }
+    const key = transactionKey({
+      method,
+      requestUri: request.message.requestUri,
+      via: request.via,
+      viaText: request.viaText,
+      fromTag: request.from.tag,
+      callId: request.callId,
+      cseq: request.cseq.sequence,
+    });
+    const mergeKey =
+      request.to.tag === undefined && request.from.tag !== undefined
+        ? `${request.callId}\n${request.from.tag}\n${request.cseq.sequence}\n${method}`
+        : undefined;
+    const reliable = request.flow.transport !== 'udp';
+    const arrival = transactions.arrive(key, mergeKey, request.receivedAt, reliable);
+    switch (arrival.kind) {
+      case 'absorbed':
+        fates.count('absorbed');
+        return;
+      case 'replay':
+        fates.count('replayed');
+        this.send(request, arrival.response);
+        return;
+      case 'merged':
+        fates.count('merged');
+        this.respond(request, answer(482, 'Loop Detected'));
+        return;
+      case 'overloaded':
+        fates.count('overloaded');
+        this.respond(request, overloaded());
+        return;
+      case 'new':
+        this.work(request, key, mergeKey, reliable);
+    }
+  }
+
+  private work(request: IncomingRequest, key: string, mergeKey: string | undefined, reliable: boolean): void {
+    const finish = (given: Answer): void => {
+      const { transactions, clock, fates } = this.options;
+      const bytes = this.respond(request, given);
+      transactions.answer(key, mergeKey, bytes, { now: clock.now(), reliable, verified: given.verified });
+      fates.count('answered');
+    };
+    const fail = (error: unknown): void => {
+      this.options.log.error({ event: 'request.failed', method: request.message.method, err: error });
+      finish(answer(500, 'Server Internal Error'));
+    };
+    try {
+      const given = this.handle(request);
+      if (!(given instanceof Promise)) {
+        finish(given);
+        return;
+      }
+      const work = given.then(finish).catch(fail);
+      this.working.add(work);
+      void work.finally(() => this.working.delete(work));
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Method, then Request-URI (RFC 3261 §8.2.1, §8.2.2.1); the rest is the handler's. */
+  private handle(request: IncomingRequest): Answer | Promise<Answer> {
+    const { method, requestUri } = request.message;
+    const handler = Object.hasOwn(this.options.handlers, method) ? this.options.handlers[method] : undefined;
+    if (handler === undefined) {
+      return KNOWN_METHODS.has(method)
+        ? answer(405, 'Method Not Allowed', [['Allow', this.allow]])
+        : answer(501, 'Not Implemented', [['Allow', this.allow]]);
+    }
+    const uri = parseUri(requestUri);
+    if (isParseError(uri)) return answer(uri.status, uri.reason);
+    if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return answer(416, 'Unsupported URI Scheme');
+    return handler(request);
+  }
+
+  /**
+   * Answers a request that breaks the grammar, without a transaction, when its Via says where to; drops it when
+   * not, and when it is an ACK (RFC 3261 §18.3, §17.1.1.3).
+   */
+  private answerBroken(
+    method: string | undefined,
+    headers: readonly HeaderField[],
+    error: SipParseError,
+    flow: Flow,
+  ): void {
+    const { fates, log } = this.options;
+    const viaText = firstValue(headers, 'via');
+    const via = viaText === undefined ? undefined : parseTopVia(viaText);
+    const answerable = via !== undefined && !isParseError(via) && method !== 'ACK';
+    log.debug({
+      event: 'message.broken',
+      reason: error.detail,
+      header: error.header,
+      source_ip: flow.remoteAddress,
+      source_port: flow.remotePort,
+      transport: flow.transport,
+      answered: answerable,
+    });
+    if (!answerable || viaText === undefined) {
+      fates.count('broken_dropped');
+      return;
+    }
+    fates.count('broken_answered');
+    const { received, rport } = viaStamp(via, flow.remoteAddress, flow.remotePort);
+    const bytes = renderResponse(
+      headers,
+      stampTopVia(viaText, received, rport),
+      firstValue(headers, 'to')?.includes(';tag=') === true ? undefined : this.newTag(),
+      answer(error.status, error.reason),
+    );
+    this.options.responses.count(`${method ?? '?'} ${error.status}`);
+    flow.respond(bytes, responseTarget(via, flow.remoteAddress, flow.remotePort));
+  }
+
+  /** Renders and sends; returns what was sent. */
+  private respond(request: IncomingRequest, given: Answer): Buffer {
+    const { via, viaText, flow, to, message } = request;
+    const { received, rport } = viaStamp(via, flow.remoteAddress, flow.remotePort);
+    const bytes = renderResponse(
+      message.headers,
+      stampTopVia(viaText, received, rport),
+      to.tag === undefined ? this.newTag() : undefined,
+      given,
+    );
+    this.options.responses.count(`${message.method} ${given.status}`);
+    this.send(request, bytes);
+    return bytes;
+  }
+
+  private send({ via, flow }: IncomingRequest, bytes: Buffer): void {
+    flow.respond(bytes, responseTarget(via, flow.remoteAddress, flow.remotePort));
+  }
+
+  private newTag(): string {
+    this.tagCount++;
+    return `${this.tagPrefix}${this.tagCount.toString(36)}`;
+  }
+}
+
+function overloaded(): Answer {
+  return answer(503, 'Service Unavailable', [['Retry-After', String(RETRY_AFTER_OVERLOAD_SECONDS)]]);
+}
