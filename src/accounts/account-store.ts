@@ -51,6 +51,8 @@ export interface AccountStore {
   subscriberByAuthUsername(domain: string, authUsername: string): StoredSubscriber | undefined;
   /** How many users of the domain override its challenge policy, by policy, and how many users it has. */
   challengeCensus(domain: string): ChallengeCensus;
+  /** Names of the keys that stored secrets are sealed with. */
+  keyIdsInUse(): readonly string[];
 
   getDomain(name: string): Promise<Domain | undefined>;
   listDomains(filter: DomainFilter, page: PageRequest<DomainSortField>): Promise<Page<Domain>>;

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { DOT, HOST, isDigit, isOf, readDigits } from './scanner.js';
+import { classesOf, DIGIT, DOT, HOST, readDigits } from './scanner.js';
 
 /** A host with or without a port. `host` is as sent: an IPv6 address keeps its brackets. `port` is 1–65535. */
 export interface HostPort {
@@ -34,30 +34,41 @@ export function printHostPort(address: HostPort): string {
 export function endOfHost(text: string, from: number, end: number): number {
   if (from >= end) return -1;
   if (text.charCodeAt(from) === OPEN_BRACKET) return endOfIpv6Reference(text, from, end);
-  let labelStart = from;
-  let labelIsNumber = true;
-  let lastLabelIsNumber = true;
+  // One pass: labels are checked as they end, and how many of them could be octets of an IPv4 address is counted.
   let i = from;
+  let labels = 0;
+  let octets = 0;
+  let labelStart = from;
+  let number = 0;
+  let isNumber = true;
+  let isLastNumber = false;
+  let before = DOT;
   for (; i < end; i++) {
     const code = text.charCodeAt(i);
-    if (!isOf(code, HOST)) break;
+    const classes = classesOf(code);
+    if ((classes & HOST) === 0) break;
     if (code === DOT) {
-      if (!isLabel(text, labelStart, i)) return -1;
-      lastLabelIsNumber = labelIsNumber;
+      if (before === DOT || before === HYPHEN) return -1;
+      labels++;
+      if (isNumber && number <= 255 && i - labelStart <= 3) octets++;
+      isLastNumber = isNumber;
       labelStart = i + 1;
-      labelIsNumber = true;
-    } else if (!isDigit(code)) {
-      labelIsNumber = false;
+      number = 0;
+      isNumber = true;
+    } else if ((classes & DIGIT) !== 0) {
+      if (number <= 255) number = number * 10 + code - 0x30;
+    } else {
+      if (code === HYPHEN && before === DOT) return -1;
+      isNumber = false;
     }
+    before = code;
   }
-  if (i > labelStart) {
-    if (!isLabel(text, labelStart, i)) return -1;
-    lastLabelIsNumber = labelIsNumber;
-  } else if (i === from) {
-    return -1;
-  }
-  if (lastLabelIsNumber && !isIpv4(text, from, i)) return -1;
-  return i;
+  if (i === from || before === HYPHEN) return -1;
+  // A dot at the end is the root's, which an address does not have.
+  if (before === DOT) return isLastNumber ? -1 : i;
+  if (!isNumber) return i;
+  const isAddress = labels === 3 && octets === 3 && number <= 255 && i - labelStart <= 3;
+  return isAddress ? i : -1;
 }
 
 /** The port that [from, end) says, 1–65535; -1 when it says none. */
@@ -76,23 +87,6 @@ export function sameHost(a: string, b: string): boolean {
     return ipv6Groups(a.slice(1, -1)) === ipv6Groups(b.slice(1, -1));
   }
   return a.toLowerCase() === b.toLowerCase();
-}
-
-function isLabel(text: string, from: number, end: number): boolean {
-  return from < end && text.charCodeAt(from) !== HYPHEN && text.charCodeAt(end - 1) !== HYPHEN;
-}
-
-function isIpv4(text: string, from: number, end: number): boolean {
-  let octets = 0;
-  let start = from;
-  for (let i = from; i <= end; i++) {
-    if (i < end && text.charCodeAt(i) !== DOT) continue;
-    const octet = i - start <= 3 ? readDigits(text, start, i, 256) : -1;
-    if (octet < 0 || octet > 255) return false;
-    octets++;
-    start = i + 1;
-  }
-  return octets === 4;
 }
 
 function endOfIpv6Reference(text: string, from: number, end: number): number {

@@ -6,6 +6,7 @@ import {
   isBlank,
   LF,
   readDigits,
+  SLASH,
   SPACE,
   skipBlank,
   span,
@@ -253,7 +254,7 @@ interface StartLine {
 
 function parseStartLine(text: string, from: number, end: number): StartLine {
   if (end - from > MAX_HEADER_LINE_BYTES) {
-    const isRequest = !spells(text, from, from + 4, 'sip/');
+    const isRequest = !beginsWithSip(text, from, end);
     return brokenStartLine(
       isRequest,
       undefined,
@@ -261,7 +262,7 @@ function parseStartLine(text: string, from: number, end: number): StartLine {
     );
   }
   // A method is a token and has no slash, so this tells responses from requests.
-  return spells(text, from, from + 4, 'sip/')
+  return beginsWithSip(text, from, end)
     ? parseStatusLine(text, from, end)
     : parseRequestLine(text, from, end);
 }
@@ -319,17 +320,19 @@ function brokenStartLine(isRequest: boolean, method: string | undefined, error: 
 
 /** SIP-Version = "SIP" "/" 1*DIGIT "." 1*DIGIT, in any case; another than 2.0 is a 505 (§7.1, §21.5.6). */
 function checkVersion(text: string, from: number, end: number): SipParseError | undefined {
-  if (spells(text, from, end, 'sip/2.0')) return undefined;
-  if (spells(text, from, Math.min(from + 4, end), 'sip/')) {
-    const dot = text.indexOf('.', from);
+  if (beginsWithSip(text, from, end)) {
+    const version = text.substring(from + 4, end);
+    if (version === '2.0') return undefined;
+    const dot = version.indexOf('.');
     const isVersion =
-      dot !== -1 &&
-      dot < end &&
-      readDigits(text, from + 4, dot, 1000) !== -1 &&
-      readDigits(text, dot + 1, end, 1000) !== -1;
+      readDigits(version, 0, dot, 1) !== -1 && readDigits(version, dot + 1, version.length, 1) !== -1;
     if (isVersion) return new SipParseError(505, 'Version Not Supported', 'SIP version is not 2.0');
   }
   return badRequest('the start line does not name a SIP version', undefined, from);
+}
+
+function beginsWithSip(text: string, from: number, end: number): boolean {
+  return end - from > 4 && spells(text, from, from + 3, 'sip') && text.charCodeAt(from + 3) === SLASH;
 }
 
 /** Where the line that the LF at `lf` ends has its last character plus one; the end when there is no LF. */

@@ -28,7 +28,8 @@ export const NO_PARAMS: readonly Param[] = Object.freeze([]);
 export function findParam(params: readonly Param[], lowerCaseName: string): Param | undefined {
   for (let i = 0; i < params.length; i++) {
     const param = params[i];
-    if (param !== undefined && equalsIgnoringCase(param.name, lowerCaseName)) return param;
+    if (param === undefined || param.name.length !== lowerCaseName.length) continue;
+    if (equalsIgnoringCase(param.name, lowerCaseName)) return param;
   }
   return undefined;
 }
@@ -43,16 +44,21 @@ export function paramValue(params: readonly Param[], lowerCaseName: string): str
 export function unquote(text: string): string {
   const last = text.length - 1;
   if (last < 1 || text.charCodeAt(0) !== DOUBLE_QUOTE || text.charCodeAt(last) !== DOUBLE_QUOTE) return text;
+  return unquotePairs(text.substring(1, last));
+}
+
+/** The text with each quoted-pair turned into the character it stands for: `\"` into `"` (RFC 3261 §25.1). */
+export function unquotePairs(text: string): string {
   let backslash = text.indexOf('\\');
-  if (backslash === -1) return text.substring(1, last);
+  if (backslash === -1) return text;
   const pieces: string[] = [];
-  let from = 1;
-  while (backslash !== -1 && backslash < last) {
+  let from = 0;
+  while (backslash !== -1) {
     pieces.push(text.substring(from, backslash));
     from = backslash + 1;
     backslash = text.indexOf('\\', from + 1);
   }
-  pieces.push(text.substring(from, last));
+  pieces.push(text.substring(from));
   return pieces.join('');
 }
 

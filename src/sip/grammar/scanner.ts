@@ -25,8 +25,11 @@ export const HOST = 32;
 export const PARAM_VALUE = 64;
 /** What a URI of any scheme may have: everything visible but the delimiters `<`, `>`, `"` and `\`. */
 export const URI_TEXT = 128;
+/** DIGIT, §25.1 */
+export const DIGIT = 256;
 
-const CLASS = new Uint8Array(256);
+const CLASS = new Uint16Array(256);
+include(DIGIT, '0123456789');
 include(TOKEN, TOKEN_CHARS);
 include(USER, `${UNRESERVED}&=+$,;?/`);
 include(PASSWORD, `${UNRESERVED}&=+$,`);
@@ -62,6 +65,11 @@ export const EQUALS = 0x3d;
 export const GREATER_THAN = 0x3e;
 export const QUESTION_MARK = 0x3f;
 export const BACKSLASH = 0x5c;
+
+/** The classes the octet is of, one bit each. */
+export function classesOf(code: number): number {
+  return CLASS[code] ?? 0;
+}
 
 /** Whether the octet is of a class in `mask`. */
 export function isOf(code: number, mask: number): boolean {
@@ -134,10 +142,13 @@ export function readDigits(text: string, from: number, end: number, cap: number)
 
 /** The index after the quoted-string that begins with the `"` at `from`; -1 when it does not end (§25.1). */
 export function endOfQuoted(text: string, from: number, end: number): number {
-  for (let i = from + 1; i < end; i++) {
-    const code = text.charCodeAt(i);
-    if (code === DOUBLE_QUOTE) return i + 1;
-    if (code === BACKSLASH) i++;
+  let close = text.indexOf('"', from + 1);
+  while (close !== -1 && close < end) {
+    // A quote is escaped when an odd number of backslashes stands before it.
+    let run = close;
+    while (run > from + 1 && text.charCodeAt(run - 1) === BACKSLASH) run--;
+    if (((close - run) & 1) === 0) return close + 1;
+    close = text.indexOf('"', close + 1);
   }
   return -1;
 }
@@ -195,11 +206,12 @@ export function equalsIgnoringCase(a: string, b: string): boolean {
   return true;
 }
 
-/** Whether [from, end) of the text spells `word`, which is in lower case, in any case. */
+/** Whether [from, end) of the text spells `word` in any case. The word is lower-case letters and nothing else. */
 export function spells(text: string, from: number, end: number, word: string): boolean {
   if (end - from !== word.length) return false;
   for (let i = 0; i < word.length; i++) {
-    if (lowerCase(text.charCodeAt(from + i)) !== word.charCodeAt(i)) return false;
+    // Bit 5 is all that tells the two cases of a letter apart.
+    if ((text.charCodeAt(from + i) | 0x20) !== word.charCodeAt(i)) return false;
   }
   return true;
 }

@@ -21,6 +21,9 @@ const PING: FramerEvent = { kind: 'ping' };
 const EMPTY = Buffer.alloc(0);
 const SMALLEST_BUFFER_BYTES = 1_024;
 
+const LOWER_C = 0x63;
+const LOWER_L = 0x6c;
+
 const BETWEEN_MESSAGES = 0;
 const IN_HEADERS = 1;
 const IN_BODY = 2;
@@ -29,11 +32,14 @@ const BROKEN = 3;
 /**
  * Cuts a TCP or TLS stream into messages by their Content-Length (RFC 3261 §18.3). Every octet is looked at once,
  * however it arrives. The buffer is given up whenever a message ends with nothing behind it, so that an idle
- * connection costs nothing.
+ * connection holds none.
  */
 export class StreamFramer {
   readonly #maxMessageBytes: number;
+  /** Never written to once filled: what was given out of it stays as it was. */
   #buffer: Buffer = EMPTY;
+  /** Whether there is room behind #end that is ours to fill; not in a chunk taken over as it came. */
+  #isOwn = false;
   /** What is in the buffer and not consumed: [#start, #end). */
   #start = 0;
   #end = 0;
@@ -51,7 +57,10 @@ export class StreamFramer {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  /** Takes the next octets of the stream, which are copied, and gives what they complete, in order. */
+  /**
+   * Takes the next octets of the stream and gives what they complete, in order. Messages are views into the chunk
+   * where possible, so the caller leaves it unchanged.
+   */
   push(chunk: Uint8Array): readonly FramerEvent[] {
     const events: FramerEvent[] = [];
     if (this.#state === BROKEN) return events;
@@ -61,7 +70,7 @@ export class StreamFramer {
       if (this.#state === IN_HEADERS && !this.#readHeaders(events)) break;
       if (this.#state === IN_BODY && !this.#readBody(events)) break;
     }
-    this.#compact();
+    if (this.#start === this.#end) this.#release();
     return events;
   }
 
@@ -71,30 +80,44 @@ export class StreamFramer {
   }
 
   #append(chunk: Uint8Array): void {
-    const needed = this.#end + chunk.length;
-    if (needed > this.#buffer.length) {
-      const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2, SMALLEST_BUFFER_BYTES));
-      this.#buffer.copy(grown, 0, 0, this.#end);
+    if (this.#start === this.#end) {
+      this.#shift();
+      this.#buffer = Buffer.isBuffer(chunk)
+        ? chunk
+        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      this.#isOwn = false;
+      this.#end = chunk.length;
+      return;
+    }
+    if (!this.#isOwn || this.#end + chunk.length > this.#buffer.length) {
+      const pending = this.#end - this.#start;
+      // Twice what is needed, so that a message that comes octet by octet is moved a few times only.
+      const grown = Buffer.allocUnsafe(Math.max((pending + chunk.length) * 2, SMALLEST_BUFFER_BYTES));
+      this.#buffer.copy(grown, 0, this.#start, this.#end);
       this.#buffer = grown;
+      this.#isOwn = true;
+      this.#shift();
     }
     this.#buffer.set(chunk, this.#end);
-    this.#end = needed;
+    this.#end += chunk.length;
   }
 
-  /** Moves what is left to the front; at most the last chunk, so each octet is moved once. */
-  #compact(): void {
-    if (this.#start === 0) return;
-    const shift = this.#start;
-    if (shift === this.#end) this.#buffer = EMPTY;
-    else this.#buffer.copyWithin(0, shift, this.#end);
+  #release(): void {
+    this.#buffer = EMPTY;
+    this.#isOwn = false;
+    this.#shift();
+  }
+
+  /** Makes all places count from #start. */
+  #shift(): void {
+    const start = this.#start;
+    if (start === 0) return;
     this.#start = 0;
-    this.#end -= shift;
-    this.#scanned -= shift;
-    this.#lineStart -= shift;
-    this.#messageEnd -= shift;
-    for (let i = 0; i < this.#candidates.length; i++) {
-      this.#candidates[i] = (this.#candidates[i] ?? 0) - shift;
-    }
+    this.#end -= start;
+    this.#scanned -= start;
+    this.#lineStart -= start;
+    this.#messageEnd -= start;
+    this.#candidates = this.#candidates.map((candidate) => candidate - start);
   }
 
   #skipLineBreaks(events: FramerEvent[]): boolean {
@@ -120,7 +143,7 @@ export class StreamFramer {
   #beginMessage(events: FramerEvent[]): boolean {
     // TLS, binary protocols and stray bodies are told at their first octet, not after 32 KB.
     if (!isOf(this.#octet(this.#start), TOKEN)) {
-      return this.#break(events, badRequest('a message begins with no method'), this.#end);
+      return this.#break(events, badRequest('a message begins with no method'), this.#start);
     }
     this.#state = IN_HEADERS;
     this.#lineBreaks = 0;
@@ -133,19 +156,35 @@ export class StreamFramer {
   #readHeaders(events: FramerEvent[]): boolean {
     const buffer = this.#buffer;
     const limit = Math.min(this.#end, this.#start + MAX_HEADER_SECTION_BYTES);
-    for (let i = this.#scanned; i < limit; i++) {
-      if (buffer[i] !== LF) continue;
-      const lineStart = this.#lineStart;
-      const isEmpty = i === lineStart || (i === lineStart + 1 && buffer[lineStart] === CR);
-      if (isEmpty) return this.#endHeaders(events, i + 1);
+    let lineStart = this.#lineStart;
+    for (let i = this.#lineFeed(this.#scanned, limit); i !== -1; i = this.#lineFeed(i + 1, limit)) {
+      if (i === lineStart || (i === lineStart + 1 && buffer[lineStart] === CR))
+        return this.#endHeaders(events, i + 1);
       const first = (buffer[lineStart] ?? 0) | 0x20;
-      if (first === 0x63 || first === 0x6c) this.#candidates.push(lineStart);
-      this.#lineStart = i + 1;
+      if (first === LOWER_C || first === LOWER_L) this.#candidates.push(lineStart);
+      lineStart = i + 1;
     }
+    this.#lineStart = lineStart;
     this.#scanned = limit;
     if (this.#end - this.#start < MAX_HEADER_SECTION_BYTES) return false;
     const detail = `header section longer than ${MAX_HEADER_SECTION_BYTES} octets`;
     return this.#break(events, badRequest(detail), limit);
+  }
+
+  /**
+   * The first LF in [from, limit), or -1. The native search has no upper bound, so it is for chunks as they came:
+   * in a buffer of ours it would run on through the room behind #end, octet after octet that comes.
+   */
+  #lineFeed(from: number, limit: number): number {
+    const buffer = this.#buffer;
+    if (!this.#isOwn) {
+      const found = buffer.indexOf(LF, from);
+      return found < limit ? found : -1;
+    }
+    for (let i = from; i < limit; i++) {
+      if (buffer[i] === LF) return i;
+    }
+    return -1;
   }
 
   #endHeaders(events: FramerEvent[], headEnd: number): boolean {
@@ -172,7 +211,7 @@ export class StreamFramer {
   }
 
   #break(events: FramerEvent[], error: SipParseError, headEnd: number): boolean {
-    events.push({ kind: 'broken', error, head: Buffer.from(this.#buffer.subarray(this.#start, headEnd)) });
+    events.push({ kind: 'broken', error, head: this.#buffer.subarray(this.#start, headEnd) });
     this.#state = BROKEN;
     this.#start = this.#end;
     return false;

@@ -68,12 +68,14 @@ export class UserAgentServer implements MessageReceiver {
   private tagCount = 0;
   private readonly working = new Set<Promise<void>>();
   private readonly allow: string;
+  private closing = false;
 
   constructor(private readonly options: UserAgentServerOptions) {
     this.allow = Object.keys(options.handlers).join(', ');
   }
 
   receive(bytes: Buffer, flow: Flow): void {
+    if (this.closing) return;
     const message = parseMessage(bytes.toString('latin1'), {
       framing: flow.transport === 'udp' ? 'datagram' : 'stream',
     });
@@ -101,8 +103,9 @@ export class UserAgentServer implements MessageReceiver {
     this.answerBroken(message.method, message.headers, new SipParseError(status, reason, detail), flow);
   }
 
-  /** Resolves when everything that was taken has been answered. */
-  async settled(): Promise<void> {
+  /** Takes no more messages; resolves when everything that was taken has been answered. */
+  async close(): Promise<void> {
+    this.closing = true;
     while (this.working.size > 0) await Promise.allSettled(this.working);
   }
 

@@ -151,6 +151,10 @@ export class SqliteAccountStore implements AccountStore {
     };
   }
 
+  keyIdsInUse(): readonly string[] {
+    return this.statements.keyIds.all() as string[];
+  }
+
   // --- domains ---
 
   async getDomain(name: string): Promise<Domain | undefined> {
@@ -545,6 +549,7 @@ function prepareStatements(db: Db) {
       `SELECT c.*, NULL AS live_used_at FROM credentials c
        WHERE c.domain = ? AND c.auth_username = ? AND c.state = 'active' ORDER BY c.seq`,
     ),
+    keyIds: db.prepare(`SELECT DISTINCT key_id FROM credentials WHERE state = 'active'`).pluck(),
     authUsernames: db.prepare('SELECT DISTINCT auth_username FROM credentials WHERE user_id = ?').pluck(),
     ownerOfAuthUsername: db
       .prepare(

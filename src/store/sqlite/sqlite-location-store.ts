@@ -93,6 +93,11 @@ export class SqliteLocationStore implements LocationStore {
     return this.lister.count({ count: 'SELECT count(*) FROM bindings b', where: conditionsOf(query) });
   }
 
+  /** Current bindings in all; for the gauge. */
+  countCurrent(now: Instant): number {
+    return this.statements.countCurrent.get(now) as number;
+  }
+
   async countOnFlow(flowId: string, now: Instant): Promise<number> {
     return this.statements.countOnFlow.get(flowId, now) as number;
   }
@@ -161,6 +166,7 @@ export class SqliteLocationStore implements LocationStore {
 function prepareStatements(db: Db) {
   return {
     binding: db.prepare('SELECT * FROM bindings WHERE id = ? AND expires_at > ?'),
+    countCurrent: db.prepare('SELECT count(*) FROM bindings WHERE expires_at > ?').pluck(),
     countOnFlow: db.prepare('SELECT count(*) FROM bindings WHERE flow_id = ? AND expires_at > ?').pluck(),
     ownerById: db.prepare('SELECT id, username, domain FROM users WHERE id = ?'),
     ownerByName: db.prepare('SELECT id, username, domain FROM users WHERE domain = ? AND username = ?'),

@@ -1,9 +1,9 @@
-import { unquote } from '../params.js';
+import { unquotePairs } from '../params.js';
 import {
   COMMA,
   DOUBLE_QUOTE,
-  EQUALS,
   endOfQuoted,
+  isBlank,
   PARAM_VALUE,
   skipBlank,
   span,
@@ -54,14 +54,15 @@ export function parseDigestCredentials(value: string): DigestCredentials | SipPa
   let nc: string | undefined;
   let userhash: string | undefined;
 
+  // One search tells whether any quoted value has something to resolve; hardly one has.
+  const hasBackslash = value.indexOf('\\') !== -1;
   let i = schemeEnd;
   do {
-    const nameStart = skipBlank(value, i + (i === schemeEnd ? 0 : 1), end);
-    const nameEnd = span(value, nameStart, end, TOKEN);
-    const equals = skipBlank(value, nameEnd, end);
-    if (nameEnd === nameStart || equals === end || value.charCodeAt(equals) !== EQUALS) {
-      return malformed('malformed parameter', nameStart);
-    }
+    const nameStart = skipBlank(value, i === schemeEnd ? i : i + 1, end);
+    const equals = value.indexOf('=', nameStart);
+    if (equals === -1) return malformed('malformed parameter', nameStart);
+    let nameEnd = equals;
+    while (nameEnd > nameStart && isBlank(value.charCodeAt(nameEnd - 1))) nameEnd--;
     const valueStart = skipBlank(value, equals + 1, end);
     const isQuoted = valueStart < end && value.charCodeAt(valueStart) === DOUBLE_QUOTE;
     const valueEnd = isQuoted
@@ -70,10 +71,15 @@ export function parseDigestCredentials(value: string): DigestCredentials | SipPa
     if (valueEnd <= valueStart) return malformed('malformed parameter value', valueStart);
 
     const name = knownParam(value, nameStart, nameEnd);
-    if (name !== UNKNOWN) {
-      const text = isQuoted
-        ? unquote(value.substring(valueStart, valueEnd))
+    if (name === UNKNOWN) {
+      if (nameEnd === nameStart || span(value, nameStart, nameEnd, TOKEN) !== nameEnd) {
+        return malformed('malformed parameter', nameStart);
+      }
+    } else {
+      let text = isQuoted
+        ? value.substring(valueStart + 1, valueEnd - 1)
         : value.substring(valueStart, valueEnd);
+      if (isQuoted && hasBackslash) text = unquotePairs(text);
       let earlier: string | undefined;
       switch (name) {
         case USERNAME:

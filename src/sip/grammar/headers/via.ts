@@ -30,20 +30,26 @@ export interface Via {
   readonly params: readonly Param[];
 }
 
+// How nearly every Via begins.
+const PROTOCOL_AND_SLASH = 'SIP/2.0/';
+
 /** Reads the first Via of a header field line; what follows its comma is not looked at. */
 export function parseTopVia(value: string): Via | SipParseError {
   const end = value.length;
-  const nameEnd = span(value, 0, end, TOKEN);
-  const versionStart = afterSlash(value, nameEnd, end);
-  const versionEnd = span(value, versionStart, end, TOKEN);
-  const transportStart = afterSlash(value, versionEnd, end);
-  const transportEnd = span(value, transportStart, end, TOKEN);
-  if (!spells(value, 0, nameEnd, 'sip') || versionEnd === versionStart || transportEnd === transportStart) {
-    return malformed('no sent-protocol', transportEnd);
+  let protocol = 'SIP/2.0';
+  let transportStart = PROTOCOL_AND_SLASH.length;
+  if (!value.startsWith(PROTOCOL_AND_SLASH)) {
+    const nameEnd = span(value, 0, end, TOKEN);
+    const versionStart = afterSlash(value, nameEnd, end);
+    const versionEnd = span(value, versionStart, end, TOKEN);
+    if (!spells(value, 0, nameEnd, 'sip') || versionEnd === versionStart)
+      return malformed('no sent-protocol', 0);
+    transportStart = afterSlash(value, versionEnd, end);
+    protocol = `SIP/${value.substring(versionStart, versionEnd)}`;
   }
-  const version = value.substring(versionStart, versionEnd);
-  const protocol = version === '2.0' ? 'SIP/2.0' : `SIP/${version}`;
-  const transport = value.substring(transportStart, transportEnd).toUpperCase();
+  const transportEnd = span(value, transportStart, end, TOKEN);
+  if (transportEnd === transportStart) return malformed('no transport', transportStart);
+  const transport = upperCaseTransport(value.substring(transportStart, transportEnd));
 
   const hostStart = skipBlank(value, transportEnd, end);
   const hostEnd = hostStart === transportEnd ? -1 : endOfHost(value, hostStart, end);
@@ -129,6 +135,19 @@ function endOfParam(text: string, from: number, end: number): number {
 function afterSlash(text: string, from: number, end: number): number {
   const slash = skipBlank(text, from, end);
   return slash < end && text.charCodeAt(slash) === SLASH ? skipBlank(text, slash + 1, end) : end;
+}
+
+function upperCaseTransport(transport: string): string {
+  switch (transport) {
+    case 'UDP':
+    case 'TCP':
+    case 'TLS':
+    case 'WS':
+    case 'WSS':
+      return transport;
+    default:
+      return transport.toUpperCase();
+  }
 }
 
 function malformed(detail: string, offset: number): SipParseError {

@@ -1,0 +1,104 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Tally } from '../base/tally.js';
+
+/** Where the numbers come from; read when somebody scrapes, so that counting costs next to nothing. */
+export interface SipMetricsSources {
+  readonly fates: Tally<string>;
+  readonly responses: Tally<string>;
+  readonly rejections: Tally<string>;
+  readonly transportEvents: Tally<string>;
+  readonly bindingChanges: Tally<string>;
+  /** Store counters by name: `commits`, `units`, `failed_commits`, `overloaded`. */
+  readonly store: () => Readonly<Record<string, number>>;
+  readonly gauges: () => {
+    readonly bindings: number;
+    readonly tcpConnections: number;
+    readonly transactionsInProgress: number;
+    readonly keptResponseBytes: number;
+    readonly queuedWrites: number;
+  };
+}
+
+/** The SIP side's metrics, on the given registry. */
+export function registerSipMetrics(registry: Registry, sources: SipMetricsSources): void {
+  tallied(registry, 'sip_messages_total', 'SIP messages by what became of them', 'fate', sources.fates);
+  tallied(
+    registry,
+    'sip_registrations_rejected_total',
+    'REGISTER requests refused, first challenges not counted, by reason',
+    'reason',
+    sources.rejections,
+  );
+  tallied(
+    registry,
+    'sip_transport_events_total',
+    'What happened on SIP transports that is no message',
+    'event',
+    sources.transportEvents,
+  );
+  tallied(
+    registry,
+    'sip_binding_changes_total',
+    'Bindings created, refreshed, updated, and removed by cause',
+    'change',
+    sources.bindingChanges,
+  );
+  new Counter({
+    name: 'sip_responses_total',
+    help: 'SIP responses sent, retransmissions not counted',
+    labelNames: ['method', 'status'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [key, value] of sources.responses.entries()) {
+        const [method = '', status = ''] = key.split(' ');
+        this.inc({ method, status }, value);
+      }
+    },
+  });
+  new Counter({
+    name: 'store_work_total',
+    help: 'What the database writer did: commits, units in them, failed commits, units refused as too many',
+    labelNames: ['kind'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [kind, value] of Object.entries(sources.store())) this.inc({ kind }, value);
+    },
+  });
+  gauge(registry, 'sip_bindings', 'Current bindings', () => sources.gauges().bindings);
+  gauge(registry, 'sip_tcp_connections', 'Open SIP connections', () => sources.gauges().tcpConnections);
+  gauge(registry, 'sip_transactions_in_progress', 'Requests being worked on', () => {
+    return sources.gauges().transactionsInProgress;
+  });
+  gauge(registry, 'sip_kept_response_bytes', 'Memory of responses kept for retransmissions', () => {
+    return sources.gauges().keptResponseBytes;
+  });
+  gauge(registry, 'store_queued_writes', 'Units of work waiting for a transaction', () => {
+    return sources.gauges().queuedWrites;
+  });
+}
+
+function tallied(registry: Registry, name: string, help: string, label: string, tally: Tally<string>): void {
+  new Counter({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [value, count] of tally.entries()) this.inc({ [label]: value }, count);
+    },
+  });
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}
