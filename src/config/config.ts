@@ -213,8 +213,8 @@ export function parseConfig(given: Readonly<Record<string, string | undefined>>)
     throw new ConfigError(name, `${result.error.issues[0]?.message ?? 'invalid'} (${show(name, text)})`);
   };
   const dataDir = value('REGISTRAR_DATA_DIR');
-  const trustProxy: string | undefined = value('REGISTRAR_HTTP_TRUST_PROXY');
-  return Object.freeze({
+  const trustProxy = value('REGISTRAR_HTTP_TRUST_PROXY');
+  const config: Config = {
     dataDir,
     nodeName: value('REGISTRAR_NODE_NAME'),
     logLevel: value('REGISTRAR_LOG_LEVEL'),
@@ -247,7 +247,8 @@ export function parseConfig(given: Readonly<Record<string, string | undefined>>)
       publicMetrics: value('REGISTRAR_HTTP_PUBLIC_METRICS'),
       trustProxy: trustProxy ?? false,
     },
-  });
+  };
+  return Object.freeze(config);
 }
 
 /** Names that look like ours and mean nothing: mostly a slip of the pen. */
