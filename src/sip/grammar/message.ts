@@ -115,6 +115,8 @@ export function parseMessage(
     const colon = skipBlank(text, nameEnd, end);
     const isField = nameEnd > pos && colon < end && text.charCodeAt(colon) === COLON;
     const fieldStart = pos;
+    if (cr < pos) cr = nextCr(text, pos);
+    let bareCr = cr < end ? cr : -1;
     let value = isField ? trimBlank(text, colon + 1, end) : '';
     pos = lf + 1;
 
@@ -128,7 +130,7 @@ export function parseMessage(
         const piece = trimBlank(text, pos, end);
         if (piece !== '') pieces.push(piece);
         if (cr < pos) cr = nextCr(text, pos);
-        if (cr < end) error ??= badRequest('bare CR in a header field', undefined, cr);
+        if (cr < end) bareCr = cr;
         pos = lf + 1;
       } while (pos < length && isBlank(text.charCodeAt(pos)));
       value = pieces.join(' ');
@@ -142,9 +144,8 @@ export function parseMessage(
       error ??= badRequest(`header field longer than ${MAX_HEADER_LINE_BYTES} octets`, undefined, fieldStart);
       continue;
     }
-    if (cr < fieldStart) cr = nextCr(text, fieldStart);
-    if (cr < end) {
-      error ??= badRequest('bare CR in a header field', undefined, cr);
+    if (bareCr !== -1) {
+      error ??= badRequest('bare CR in a header field', undefined, bareCr);
       continue;
     }
 
