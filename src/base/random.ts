@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 import { ulid } from 'ulid';
 import type { Instant } from './clock.js';
 
@@ -7,7 +7,22 @@ export type IdPrefix = 'usr' | 'crd' | 'bnd' | 'drg' | 'key' | 'req' | 'flw';
 
 /** A ULID with the resource's prefix; sorts by time of creation. Never contains `@`. */
 export function newId(prefix: IdPrefix, now: Instant): string {
-  return `${prefix}_${ulid(now)}`;
+  return `${prefix}_${ulid(now, nextFraction)}`;
+}
+
+// A ULID draws sixteen times. Drawn one by one from the system that costs 80 µs, from a pool next to nothing.
+const POOL_BYTES = 8_192;
+const pool = Buffer.alloc(POOL_BYTES);
+let drawn = POOL_BYTES;
+
+function nextFraction(): number {
+  if (drawn === POOL_BYTES) {
+    randomFillSync(pool);
+    drawn = 0;
+  }
+  const byte = pool[drawn] ?? 0;
+  drawn++;
+  return byte / 256;
 }
 
 // Letters and digits that are told apart on paper and on the phone: no 0 O 1 l I.

@@ -28,8 +28,8 @@ import { decideRemove } from './remove.js';
 
 /** How many bindings one step of a deregistration takes, so that REGISTERs run between steps. */
 const STEP_SIZE = 200;
-/** How many expired rows one sweep transaction takes. */
-const SWEEP_SIZE = 500;
+/** How many rows one step of the expiry sweep looks at. */
+const SWEEP_SIZE = 200;
 
 export type DeregistrationResult =
   | { readonly kind: 'previewed'; readonly preview: DeregistrationPreview }
@@ -159,9 +159,9 @@ export class LocationService {
   async removeExpired(): Promise<number> {
     let removed = 0;
     for (;;) {
-      const step = await this.store.removeExpired(this.clock.now(), SWEEP_SIZE);
-      removed += step;
-      if (step < SWEEP_SIZE || this.closing) return removed;
+      const step = await this.store.sweep(this.clock.now(), SWEEP_SIZE);
+      removed += step.removed;
+      if (step.looked < SWEEP_SIZE || this.closing) return removed;
     }
   }
 

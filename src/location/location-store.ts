@@ -20,6 +20,12 @@ export interface Owner {
   readonly aor: AddressOfRecord;
 }
 
+/** What one step of the sweep did; `looked` below the limit says that nothing more is due. */
+export interface SweepStep {
+  readonly looked: number;
+  readonly removed: number;
+}
+
 /**
  * Where bindings live. Every write is one durable transaction: when its promise resolves, it is on disk.
  * Promises reject with StoreOverloaded or StoreFailed when the store can't take them.
@@ -43,10 +49,10 @@ export interface LocationStore {
   ownerOf(userIdOrAor: { readonly userId: string } | { readonly aor: string }): Promise<Owner | undefined>;
 
   /**
-   * Removes at most `limit` rows whose time has passed, re-checking it in the same transaction; returns how many
-   * went. Cause `expired`.
+   * One step of the expiry sweep: looks at no more than `limit` rows that may have expired, and removes those
+   * whose time has passed, checked in the same transaction (cause `expired`).
    */
-  removeExpired(now: Instant, limit: number): Promise<number>;
+  sweep(now: Instant, limit: number): Promise<SweepStep>;
 
   saveDeregistration(deregistration: Deregistration): Promise<void>;
   getDeregistration(id: string): Promise<Deregistration | undefined>;

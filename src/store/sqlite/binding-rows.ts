@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Instant } from '../../base/clock.js';
 import type { Binding, TransportName } from '../../location/binding.js';
 import type { BindingChange, RemovalCause, Standing } from '../../location/decision.js';
+import type { SweepStep } from '../../location/location-store.js';
 import type { Db } from './database.js';
 import type { Announcements } from './group-commit.js';
 
@@ -87,6 +88,7 @@ export class BindingRows {
             binding.registeredAt,
             binding.refreshedAt,
             binding.expiresAt,
+            binding.expiresAt,
           );
           break;
         case 'refreshed':
@@ -99,6 +101,7 @@ export class BindingRows {
             binding.expiresAt,
             binding.id,
           );
+          this.sweepSoonEnough(change.before, binding);
           break;
         case 'updated':
           this.statements.update.run(
@@ -121,6 +124,7 @@ export class BindingRows {
             binding.expiresAt,
             binding.id,
           );
+          this.sweepSoonEnough(change.before, binding);
           if (change.before.credentialId !== binding.credentialId) {
             this.noteCredentialUse(change.before);
           }
@@ -139,8 +143,19 @@ export class BindingRows {
     this.statements.block.run(until, userId);
   }
 
-  removeExpired(now: Instant, limit: number, announce: Announcements): number {
-    return this.remove(this.statements.expired.all(now, limit) as BindingRow[], () => 'expired', announce);
+  /**
+   * One step of the sweep: of the rows that are due to be looked at, at most `limit`, those whose time has passed
+   * go and those refreshed since are looked at again when it will have. Returns how many were looked at, and of
+   * them how many went.
+   */
+  sweep(now: Instant, limit: number, announce: Announcements): SweepStep {
+    const due = this.statements.due.all(now, limit) as BindingRow[];
+    const expired: BindingRow[] = [];
+    for (const row of due) {
+      if (row.expires_at <= now) expired.push(row);
+      else this.statements.lookAgain.run(row.expires_at, row.seq);
+    }
+    return { looked: due.length, removed: this.remove(expired, () => 'expired', announce) };
   }
 
   removeOfUser(userId: string, cause: RemovalCause, now: Instant, announce: Announcements): number {
@@ -189,6 +204,11 @@ export class BindingRows {
     return counted;
   }
 
+  /** A row is looked at no later than it expires; only an interval cut short can break that. */
+  private sweepSoonEnough(before: Binding, after: Binding): void {
+    if (after.expiresAt < before.expiresAt) this.statements.sweepSooner.run(after.expiresAt, after.id);
+  }
+
   private noteLastRegistration(binding: Binding): void {
     this.statements.lastRegistration.run(binding.refreshedAt, binding.userId, binding.refreshedAt);
   }
@@ -213,8 +233,8 @@ function prepareStatements(db: Db) {
     insert: db.prepare(
       `INSERT INTO bindings (id, user_id, domain, username, contact, display_name, contact_params, q_thousandths,
          instance_id, reg_id, call_id, cseq, user_agent, transport, received_ip, received_key, received_port,
-         flow_id, credential_id, registered_at, refreshed_at, expires_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         flow_id, credential_id, registered_at, refreshed_at, expires_at, sweep_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     refresh: db.prepare(
       `UPDATE bindings SET display_name = ?, call_id = ?, cseq = ?, flow_id = ?, refreshed_at = ?, expires_at = ?
@@ -227,7 +247,9 @@ function prepareStatements(db: Db) {
     ),
     remove: db.prepare('DELETE FROM bindings WHERE id = ?'),
     block: db.prepare('UPDATE users SET blocked_until = max(coalesce(blocked_until, 0), ?) WHERE id = ?'),
-    expired: db.prepare('SELECT * FROM bindings WHERE expires_at <= ? ORDER BY expires_at, id LIMIT ?'),
+    due: db.prepare('SELECT * FROM bindings WHERE sweep_at <= ? ORDER BY sweep_at LIMIT ?'),
+    sweepSooner: db.prepare('UPDATE bindings SET sweep_at = min(sweep_at, ?) WHERE id = ?'),
+    lookAgain: db.prepare('UPDATE bindings SET sweep_at = ? WHERE seq = ?'),
     ofUser: db.prepare('SELECT * FROM bindings WHERE user_id = ?'),
     ofDomain: db.prepare('SELECT * FROM bindings WHERE domain = ?'),
     ofCredential: db.prepare('SELECT * FROM bindings WHERE credential_id = ?'),

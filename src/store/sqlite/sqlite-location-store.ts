@@ -9,7 +9,7 @@ import type {
   DeregistrationFilter,
   DeregistrationMode,
 } from '../../location/deregistration.js';
-import type { BindingQuery, LocationStore, Owner } from '../../location/location-store.js';
+import type { BindingQuery, LocationStore, Owner, SweepStep } from '../../location/location-store.js';
 import { type BindingRow, type BindingRows, networkRange, toBinding } from './binding-rows.js';
 import { fromJson, toFlag } from './columns.js';
 import type { Db } from './database.js';
@@ -113,8 +113,8 @@ export class SqliteLocationStore implements LocationStore {
     return { userId: row.id, aor: { user: row.username, domain: row.domain } };
   }
 
-  removeExpired(now: Instant, limit: number): Promise<number> {
-    return this.commit.run((announce) => this.rows.removeExpired(now, limit, announce));
+  sweep(now: Instant, limit: number): Promise<SweepStep> {
+    return this.commit.run((announce) => this.rows.sweep(now, limit, announce));
   }
 
   saveDeregistration(deregistration: Deregistration): Promise<void> {
