@@ -1,0 +1,23 @@
+import type { Operation } from './operation.js';
+import { apiKeyOperations } from './routes/api-keys.js';
+import { bindingOperations } from './routes/bindings.js';
+import { contractOperations } from './routes/contract.js';
+import { credentialOperations } from './routes/credentials.js';
+import { deregistrationOperations } from './routes/deregistrations.js';
+import { domainOperations } from './routes/domains.js';
+import { locationOperations } from './routes/locations.js';
+import { serverOperations } from './routes/server.js';
+import { userOperations } from './routes/users.js';
+
+/** All there is: what the application serves and what the contract describes. */
+export const operations: readonly Operation[] = [
+  ...domainOperations,
+  ...userOperations,
+  ...credentialOperations,
+  ...bindingOperations,
+  ...deregistrationOperations,
+  ...locationOperations,
+  ...apiKeyOperations,
+  ...serverOperations,
+  ...contractOperations,
+];
