@@ -154,11 +154,25 @@ describe('hostile input takes time in proportion to its length', () => {
   for (const [what, parse] of Object.entries(parsers))
     it(`in ${what}`, () => expectLinearWhateverComes(parse));
 
+  it('18: in two URIs with thousands of different parameters', () => {
+    const compare = (count: number) => {
+      const names = Array.from({ length: count }, (_, i) => `;${(i + 46_656).toString(36)}`);
+      const uri = parseUri(`sip:h${names.join('')}`);
+      const other = parseUri(`sip:h${names.reverse().join('')}`);
+      if (isParseError(uri) || isParseError(other)) throw new Error('no URI');
+      return () => expect(sameUri(uri, other)).toBe(true);
+    };
+    expectLinear(compare(6_000), compare(12_000), 'comparing');
+  });
+
   it('40: in a stream that comes octet by octet', () => {
     const framed = (size: number) => () =>
       feed(Buffer.from(`REGISTER sip:a SIP/2.0\r\nl: ${size}\r\n\r\n${'x'.repeat(size)}`));
     const headed = (size: number) => () =>
       feed(Buffer.from(`REGISTER sip:a SIP/2.0\r\n${'l:0\n'.repeat(size / 4)}\n`));
+    const lined = (size: number) => () =>
+      feed(Buffer.from(`REGISTER sip:a SIP/2.0\r\na: ${'x'.repeat(size)}\r\nl: 0\r\n\r\n`));
+    expectLinear(lined(SIZE / 2 - 1024), lined(SIZE - 2048), 'a header line');
     expectLinear(framed(SIZE), framed(2 * SIZE - 1024), 'a body');
     expectLinear(headed(SIZE / 4), headed(SIZE / 2), 'a header section');
   });
