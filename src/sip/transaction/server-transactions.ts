@@ -30,7 +30,7 @@ export type Arrival =
  */
 export class ServerTransactions {
   private readonly inProgress = new Set<string>();
-  private readonly merging = new Map<string, string>();
+  private readonly merging = new Set<string>();
   private readonly verified: ResponseMemory;
   private readonly unverified: ResponseMemory;
 
@@ -60,7 +60,7 @@ export class ServerTransactions {
     if (mergeKey !== undefined && this.merging.has(mergeKey)) return { kind: 'merged' };
     if (this.inProgress.size >= this.options.maxInProgress) return { kind: 'overloaded' };
     this.inProgress.add(key);
-    if (mergeKey !== undefined) this.merging.set(mergeKey, key);
+    if (mergeKey !== undefined) this.merging.add(mergeKey);
     return { kind: 'new' };
   }
 
@@ -80,12 +80,6 @@ export class ServerTransactions {
     );
     if (transaction?.state !== 'completed') return;
     (about.verified ? this.verified : this.unverified).keep(key, transaction.response, about.now);
-  }
-
-  /** The request ends without a response. */
-  abandon(key: string, mergeKey: string | undefined): void {
-    this.inProgress.delete(key);
-    if (mergeKey !== undefined) this.merging.delete(mergeKey);
   }
 
   /** Lets go of what timer J has ended; call it every few seconds, so that an idle server forgets too. */

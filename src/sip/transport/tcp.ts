@@ -27,6 +27,10 @@ export interface TcpOptions {
   readonly maxConnections: number;
   /** A connection without any byte for that long is closed. */
   readonly idleSeconds: number;
+  /** Another MESSAGE_DEADLINE_MS; for tests. */
+  readonly messageDeadlineMs?: number | undefined;
+  /** Another MAX_UNSENT_BYTES; for tests. */
+  readonly maxUnsentBytes?: number | undefined;
 }
 
 /** SIP over TCP (RFC 3261 §18): one listening socket and its connections, each of them a flow. */
@@ -87,6 +91,12 @@ export class TcpTransport {
       socket.destroy();
       return;
     }
+    if (socket.remoteAddress === undefined) {
+      // Reset before it was taken. Without an address an answer would be sent to this machine itself.
+      options.tally.count('unanswerable');
+      socket.destroy();
+      return;
+    }
     const flow = new TcpFlow(socket, newId('flw', options.clock.now()), options, (bytes, target) =>
       this.replyElsewhere(bytes, target),
     );
@@ -139,7 +149,7 @@ class TcpFlow implements Flow {
       this.replyElsewhere(bytes, target);
       return;
     }
-    if (this.socket.writableLength > MAX_UNSENT_BYTES) {
+    if (this.socket.writableLength > (this.options.maxUnsentBytes ?? MAX_UNSENT_BYTES)) {
       this.drop('connection_backlogged');
       return;
     }
@@ -158,11 +168,15 @@ class TcpFlow implements Flow {
     for (const event of this.framer.push(chunk)) {
       switch (event.kind) {
         case 'message':
+          // What waits now, if anything, is the beginning of another message with a deadline of its own.
+          this.stopWatching();
           this.options.receiver.receive(event.bytes, this);
           break;
         case 'ping':
           this.options.tally.count('keepalive');
-          if (this.socket.writable) this.socket.write(PONG);
+          // A peer that pings and does not read would otherwise have us keep pongs for it without end.
+          if (this.socket.writableNeedDrain) this.drop('connection_backlogged');
+          else if (this.socket.writable) this.socket.write(PONG);
           break;
         case 'broken': {
           const { status, reason, detail } = event.error;
@@ -179,11 +193,16 @@ class TcpFlow implements Flow {
   /** A message once begun must come to its end in time, however slowly its bytes drip. */
   private watchUnfinished(): void {
     if (this.framer.pendingBytes === 0) {
-      clearTimeout(this.deadline);
-      this.deadline = undefined;
-    } else if (this.deadline === undefined) {
-      this.deadline = setTimeout(() => this.drop('connection_slow'), MESSAGE_DEADLINE_MS);
+      this.stopWatching();
+    } else if (this.deadline === undefined && !this.socket.destroyed) {
+      const deadlineMs = this.options.messageDeadlineMs ?? MESSAGE_DEADLINE_MS;
+      this.deadline = setTimeout(() => this.drop('connection_slow'), deadlineMs);
     }
+  }
+
+  private stopWatching(): void {
+    clearTimeout(this.deadline);
+    this.deadline = undefined;
   }
 
   private drop(why: TransportEvent): void {

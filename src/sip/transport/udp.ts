@@ -13,6 +13,8 @@ export type TransportEvent =
   | 'keepalive'
   | 'stun_ignored'
   | 'too_short'
+  /** From port 0, or over a connection whose other end is gone already: there is nowhere to answer to. */
+  | 'unanswerable'
   | 'send_failed'
   | 'connection_refused_full'
   | 'connection_idle'
@@ -63,6 +65,11 @@ export class UdpTransport {
     // An ICMP error for an earlier answer must not bring the server down.
     socket.on('error', () => tally.count('send_failed'));
     socket.on('message', (bytes, source) => {
+      // RFC 768 allows a sender without a port; a send to port 0 would throw.
+      if (source.port === 0) {
+        tally.count('unanswerable');
+        return;
+      }
       if (!isMessage(bytes, tally)) return;
       receiver.receive(bytes, new UdpFlow(transport, withoutZone(source.address), source.port));
     });

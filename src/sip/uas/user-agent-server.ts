@@ -34,7 +34,7 @@ export interface UserAgentServerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly fates: Tally<MessageFate>;
-  /** Responses by method and status: `REGISTER 200`. */
+  /** Responses by method and status: `REGISTER 200`; methods that nobody knows count together, as `other`. */
   readonly responses: Tally<string>;
 }
 
@@ -57,6 +57,8 @@ const KNOWN_METHODS = new Set([
 ]);
 
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
+/** Whether a To that can't be taken apart has a tag already. */
+const HAS_TAG = /;[ \t]*tag[ \t]*=/i;
 
 /**
  * The UAS core (RFC 3261 §8.2): takes messages from the transports, finds their transaction, checks what every
@@ -225,10 +227,10 @@ export class UserAgentServer implements MessageReceiver {
     const bytes = renderResponse(
       headers,
       stampTopVia(viaText, received, rport),
-      firstValue(headers, 'to')?.includes(';tag=') === true ? undefined : this.newTag(),
+      HAS_TAG.test(firstValue(headers, 'to') ?? '') ? undefined : this.newTag(),
       answer(error.status, error.reason),
     );
-    this.options.responses.count(`${method ?? '?'} ${error.status}`);
+    this.countResponse(method, error.status);
     flow.respond(bytes, responseTarget(via, flow.remoteAddress, flow.remotePort));
   }
 
@@ -242,13 +244,19 @@ export class UserAgentServer implements MessageReceiver {
       to.tag === undefined ? this.newTag() : undefined,
       given,
     );
-    this.options.responses.count(`${message.method} ${given.status}`);
+    this.countResponse(message.method, given.status);
     this.send(request, bytes);
     return bytes;
   }
 
   private send({ via, flow }: IncomingRequest, bytes: Buffer): void {
     flow.respond(bytes, responseTarget(via, flow.remoteAddress, flow.remotePort));
+  }
+
+  /** A method is any word a stranger makes up: only those known get a counter of their own. */
+  private countResponse(method: string | undefined, status: number): void {
+    const name = method !== undefined && KNOWN_METHODS.has(method) ? method : 'other';
+    this.options.responses.count(`${name} ${status}`);
   }
 
   private newTag(): string {
