@@ -21,7 +21,13 @@ import {
   type DomainSortField,
   defaultDomainSettings,
 } from './domain.js';
-import { checkDomainSettings, checkPassword, checkUsername } from './rules.js';
+import {
+  checkDomainSettings,
+  checkPassword,
+  checkUsername,
+  MAX_HOST_LENGTH,
+  MAX_USERNAME_LENGTH,
+} from './rules.js';
 import type { SecretSeal } from './secret-seal.js';
 import type { Subscriber, SubscriberDirectory } from './subscriber.js';
 import { SubscriberCache } from './subscriber-cache.js';
@@ -81,10 +87,13 @@ export class AccountService implements SubscriberDirectory {
 
   /** The domain that serves a host name, by its name or an alias; case does not count. */
   domainByHost(host: string): Domain | undefined {
+    if (host.length > MAX_HOST_LENGTH) return undefined;
     return this.cache.domain(host, (name) => this.store.domainByHost(name));
   }
 
   subscriber(domain: string, authUsername: string): Subscriber | undefined {
+    // What can't exist needs no room in the cache: names off the wire are as long as a header line.
+    if (authUsername.length > MAX_USERNAME_LENGTH) return undefined;
     return this.cache.subscriber(domain, authUsername, () => this.readSubscriber(domain, authUsername));
   }
 
@@ -219,11 +228,11 @@ export class AccountService implements SubscriberDirectory {
   // --- credentials ---
 
   async listCredentials(userId: string): Promise<readonly Credential[]> {
-    return this.store.listCredentials(userId, this.clock.now());
+    return this.store.listCredentials(userId);
   }
 
   getCredential(userId: string, credentialId: string): Promise<Credential | undefined> {
-    return this.store.getCredential(userId, credentialId, this.clock.now());
+    return this.store.getCredential(userId, credentialId);
   }
 
   async createCredential(user: User, given: NewCredential): Promise<IssuedCredential | AccountRefusal> {

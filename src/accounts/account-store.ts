@@ -83,8 +83,8 @@ export interface AccountStore {
     options: { readonly ifRevision: number | undefined; readonly now: Instant },
   ): Promise<Deleted | AccountRefusal>;
 
-  listCredentials(userId: string, now: Instant): Promise<readonly Credential[]>;
-  getCredential(userId: string, credentialId: string, now: Instant): Promise<Credential | undefined>;
+  listCredentials(userId: string): Promise<readonly Credential[]>;
+  getCredential(userId: string, credentialId: string): Promise<Credential | undefined>;
   insertCredential(credential: StoredCredential): Promise<Credential | AccountRefusal>;
   updateCredential(
     userId: string,

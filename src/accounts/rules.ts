@@ -2,6 +2,8 @@ import { Refusal } from '../base/refusal.js';
 import type { AccountRefusal } from './account-store.js';
 import type { Domain } from './domain.js';
 
+/** Longest host name a domain can have (RFC 1035 §2.3.4). */
+export const MAX_HOST_LENGTH = 255;
 /** Longest username and digest username, in characters. */
 export const MAX_USERNAME_LENGTH = 64;
 export const MIN_PASSWORD_LENGTH = 12;

@@ -3,9 +3,12 @@ import type { Log } from '../../base/log.js';
 import { StoreFailed, StoreOverloaded } from '../../base/store-error.js';
 import type { BindingChange } from '../../location/decision.js';
 import type { Db } from './database.js';
+import type { LogSync } from './log-sync.js';
 
 /** One transaction takes at most that many units, so that a long queue does not make one long silence. */
 export const MAX_BATCH = 512;
+/** Pages a unit writes, as a rule of thumb for when the log has grown long enough to be looked at. */
+const PAGES_A_UNIT = 2;
 /** What a caller is told to wait when the queue is full. */
 const RETRY_AFTER_SECONDS = 2;
 
@@ -35,6 +38,8 @@ export interface GroupCommitOptions {
   /** Units waiting at most; more are refused with StoreOverloaded. */
   readonly maxQueued: number;
   readonly log: Log;
+  /** Called once when the disk has failed in a way that only a new process can recover from. */
+  readonly onLost?: ((error: StoreFailed) => void) | undefined;
 }
 
 /** Counters of what the committer did since it began. */
@@ -47,8 +52,9 @@ export interface GroupCommitStats {
 
 /**
  * Why a 200 OK is true: all work that has gathered during one turn of the event loop goes into one IMMEDIATE
- * transaction with one fsync, and no promise resolves before that COMMIT has returned. While a COMMIT blocks,
- * the next batch gathers in the socket buffers, so batches grow with load and no timer is needed.
+ * transaction, and no promise resolves before its COMMIT has returned and the log that holds it is on disk. The sync
+ * runs on the thread pool: meanwhile the loop takes in the next batch, and batches committed while one sync runs
+ * share the next. So batches grow with load and no timer is needed.
  *
  * Units run without savepoints, which is right for nearly every batch. When one throws, the whole batch is
  * rolled back and run again with a savepoint each, so that only the one at fault is lost.
@@ -56,8 +62,14 @@ export interface GroupCommitStats {
 export class GroupCommit {
   readonly stats: GroupCommitStats = { commits: 0, units: 0, failedCommits: 0, overloaded: 0 };
   private queue: Queued[] = [];
+  /** Units committed and not yet known to be on disk. */
+  private unsynced = 0;
+  /** Why nothing can be made durable any more. */
+  private lost: Error | undefined;
   private scheduled = false;
   private closed = false;
+  /** Pages put into the log since it was last begun anew, estimated from above. */
+  writtenPages = 0;
   private readonly bindingListeners: ((changes: readonly BindingChange[]) => void)[] = [];
   private readonly accountListeners: ((change: AccountsChange) => void)[] = [];
   private readonly begin;
@@ -66,6 +78,7 @@ export class GroupCommit {
 
   constructor(
     private readonly db: Db,
+    private readonly sync: LogSync,
     private readonly options: GroupCommitOptions,
   ) {
     this.begin = db.prepare('BEGIN IMMEDIATE');
@@ -73,9 +86,14 @@ export class GroupCommit {
     this.rollback = db.prepare('ROLLBACK');
   }
 
-  /** How many units wait. */
+  /** How many units wait, for their transaction or for the disk. */
   get queued(): number {
-    return this.queue.length;
+    return this.queue.length + this.unsynced;
+  }
+
+  /** Whether what is committed still reaches the disk. */
+  get isSound(): boolean {
+    return this.lost === undefined;
   }
 
   onBindingChanges(listener: (changes: readonly BindingChange[]) => void): void {
@@ -92,7 +110,8 @@ export class GroupCommit {
    */
   run<T>(unit: Unit<T>): Promise<T> {
     if (this.closed) return Promise.reject(new StoreFailed('the store is closed'));
-    if (this.queue.length >= this.options.maxQueued) {
+    if (this.lost !== undefined) return Promise.reject(this.lost);
+    if (this.queued >= this.options.maxQueued) {
       this.stats.overloaded++;
       return Promise.reject(new StoreOverloaded(RETRY_AFTER_SECONDS));
     }
@@ -109,10 +128,11 @@ export class GroupCommit {
     });
   }
 
-  /** Commits what is queued and takes nothing more. */
-  close(): void {
+  /** Commits what is queued, waits for the disk, and takes nothing more. */
+  async close(): Promise<void> {
     while (this.queue.length > 0) this.flush();
     this.closed = true;
+    await new Promise<void>((resolve) => this.sync.afterwards(() => resolve()));
   }
 
   private schedule(): void {
@@ -132,6 +152,7 @@ export class GroupCommit {
       if (!this.tryWithoutSavepoints(batch)) this.runWithSavepoints(batch);
       this.stats.commits++;
       this.stats.units += batch.length;
+      this.writtenPages += batch.length * PAGES_A_UNIT;
     } catch (cause) {
       this.stats.failedCommits++;
       if (this.db.inTransaction) this.rollback.run();
@@ -140,13 +161,37 @@ export class GroupCommit {
       for (const queued of batch) queued.reject(error);
       return;
     }
+    // Readers see it from now on, so views must forget what they knew before it.
+    for (const queued of batch) if (queued.error === undefined) this.announceAccounts(queued.announce);
+    this.unsynced += batch.length;
+    this.sync.afterwards((error) => this.settle(batch, error));
+  }
+
+  private settle(batch: readonly Queued[], error: Error | undefined): void {
+    this.unsynced -= batch.length;
+    if (error !== undefined) {
+      this.lose(error);
+      for (const queued of batch) queued.reject(this.lost ?? error);
+      return;
+    }
     for (const queued of batch) {
-      if (queued.error === undefined) this.announce(queued.announce);
+      if (queued.error === undefined) this.announceBindings(queued.announce);
     }
     for (const queued of batch) {
       if (queued.error === undefined) queued.resolve(queued.result);
       else queued.reject(queued.error);
     }
+  }
+
+  /**
+   * A sync that fails leaves the kernel free to forget what it could not write, so a later one proves nothing. No
+   * answer is given from then on; the owner ends the process, and the next one reads what the disk really has.
+   */
+  private lose(cause: Error): void {
+    if (this.lost !== undefined) return;
+    this.lost = new StoreFailed(`the disk failed: ${cause.message}`, { cause });
+    this.options.log.fatal({ event: 'store.sync_failed', err: cause });
+    this.options.onLost?.(this.lost);
   }
 
   /** False when a unit threw and everything was rolled back. */
@@ -181,12 +226,22 @@ export class GroupCommit {
     this.commit.run();
   }
 
-  private announce({ bindings, accounts }: Announcements): void {
+  private announceAccounts({ accounts }: Announcements): void {
+    for (const change of accounts) {
+      for (const listener of this.accountListeners) this.tell(() => listener(change));
+    }
+  }
+
+  private announceBindings({ bindings }: Announcements): void {
+    if (bindings.length === 0) return;
+    for (const listener of this.bindingListeners) this.tell(() => listener(bindings));
+  }
+
+  /** What is durable stays true, whatever a listener makes of it. */
+  private tell(listener: () => void): void {
     try {
-      for (const change of accounts) for (const listener of this.accountListeners) listener(change);
-      if (bindings.length > 0) for (const listener of this.bindingListeners) listener(bindings);
+      listener();
     } catch (error) {
-      // What is durable stays true, whatever a listener makes of it.
       this.options.log.error({ event: 'store.listener_failed', err: error });
     }
   }

@@ -42,6 +42,8 @@ export function upperBound(prefix: string): string {
 export interface ListQuery<SortField extends string> {
   /** `SELECT … FROM …` up to WHERE. */
   readonly select: string;
+  /** Values of the `?` in it, in order. */
+  readonly selectValues?: readonly (string | number)[] | undefined;
   /** `SELECT count(*) FROM …` up to WHERE. */
   readonly count: string;
   readonly where: Conditions;
@@ -78,6 +80,7 @@ export class Lister {
     const sql = `${query.select.replace('SELECT ', `SELECT ${column} AS __sort, ${query.idColumn} AS __id, `)}${whereClause(conditions)}
       ORDER BY ${column} ${direction}, ${query.idColumn} ${direction} LIMIT ?`;
     const rows = this.statement(sql).all(
+      ...(query.selectValues ?? []),
       ...conditions.flatMap(({ values }) => values),
       request.limit + 1,
     ) as (Row & { __sort: string | number | null; __id: string })[];

@@ -122,6 +122,7 @@ export class SqliteAccountStore implements AccountStore {
   }
 
   subscriberByAuthUsername(domain: string, authUsername: string): StoredSubscriber | undefined {
+    // Those that last longest: expired ones, of which there may be many, never take a current one's place.
     const rows = this.statements.credentialsByName.all(domain, authUsername) as CredentialRow[];
     const userId = rows[0]?.user_id;
     if (userId === undefined) return undefined;
@@ -270,8 +271,8 @@ export class SqliteAccountStore implements AccountStore {
     }
     return this.lister.page(
       {
-        // A number of ours, not a parameter: it stands before those of the conditions.
-        select: `SELECT ${USER_COLUMNS.replace('?', String(now))} FROM users u`,
+        select: `SELECT ${USER_COLUMNS} FROM users u`,
+        selectValues: [now],
         count: 'SELECT count(*) FROM users u',
         where,
         sortColumns: { username: 'u.username', created_at: 'u.created_at', updated_at: 'u.updated_at' },
@@ -297,7 +298,9 @@ export class SqliteAccountStore implements AccountStore {
       }
       const refused =
         this.takenExternalId(user) ??
-        (credential === undefined ? undefined : this.takenAuthUsername(user.domain, credential));
+        (credential === undefined
+          ? undefined
+          : (this.realmChanged(domain, credential) ?? this.takenAuthUsername(user.domain, credential)));
       if (refused !== undefined) return refused;
       this.statements.insertUser.run(userParameters(user));
       if (credential !== undefined) {
@@ -357,18 +360,11 @@ export class SqliteAccountStore implements AccountStore {
     return this.commit.run((announce) => {
       const user = this.statements.plainUser.get(credential.userId) as UserRow | undefined;
       if (user === undefined) return userNotFound(credential.userId);
-      const active = this.statements.activeCredentialCount.get(
-        credential.userId,
-        credential.createdAt,
-      ) as number;
-      if (active >= MAX_ACTIVE_CREDENTIALS) {
-        return new Refusal(
-          'credential_limit',
-          `The user has ${active} active credentials, which is the limit; revoke one first.`,
-        );
-      }
-      const taken = this.takenAuthUsername(user.domain, credential);
-      if (taken !== undefined) return taken;
+      const refused =
+        this.tooManyCredentials(credential, credential.createdAt) ??
+        this.realmChanged(this.readDomain(user.domain), credential) ??
+        this.takenAuthUsername(user.domain, credential);
+      if (refused !== undefined) return refused;
       this.statements.insertCredential.run(credentialParameters(credential, user.domain));
       this.announceUser(announce, user.domain, user.id);
       const { sealedSecret: _, keyId: __, ...shown } = credential;
@@ -390,6 +386,11 @@ export class SqliteAccountStore implements AccountStore {
       const next = change(current);
       if (isRefusal(next)) return next;
       if (next !== current) {
+        if (next.expiresAt !== current.expiresAt) {
+          // An expired one that is given time again is one more.
+          const refused = this.tooManyCredentials(next, options.now);
+          if (refused !== undefined) return refused;
+        }
         this.statements.updateCredential.run({
           id: next.id,
           label: next.label,
@@ -399,6 +400,8 @@ export class SqliteAccountStore implements AccountStore {
           updated_at: next.updatedAt,
           revision: next.revision,
         });
+        // Before old ones are forgotten: among them may be this one, if the clock was set back.
+        this.announceUser(announce, this.statements.domainOfUser.get(userId) as string, userId);
         if (next.state === 'revoked') {
           this.statements.eraseSecret.run(next.id);
           this.statements.forgetOldRevoked.run(userId, userId, MAX_REVOKED_CREDENTIALS);
@@ -408,7 +411,6 @@ export class SqliteAccountStore implements AccountStore {
         next.state === 'revoked' && options.deregister
           ? this.bindings.removeOfCredential(next.id, 'credential_revoked', options.now, announce)
           : 0;
-      this.announceUser(announce, this.statements.domainOfUser.get(userId) as string, userId);
       return { credential: next, bindingsRemoved };
     });
   }
@@ -452,7 +454,7 @@ export class SqliteAccountStore implements AccountStore {
         return new Refusal(
           'domain_alias_in_use',
           `${host} already stands for the domain ${owner}.`,
-          '/aliases',
+          host === domain.name ? '/name' : '/aliases',
         );
       }
     }
@@ -464,6 +466,23 @@ export class SqliteAccountStore implements AccountStore {
     const owner = this.statements.userIdByExternalId.get(user.domain, user.externalId) as string | undefined;
     if (owner === undefined || owner === user.id) return undefined;
     return new Refusal('external_id_in_use', `The external id belongs to ${owner}.`, '/external_id');
+  }
+
+  private tooManyCredentials(credential: Credential, now: Instant): AccountRefusal | undefined {
+    const { id, userId, state, expiresAt } = credential;
+    if (state !== 'active' || (expiresAt !== null && expiresAt <= now)) return undefined;
+    const others = this.statements.otherActiveCredentials.get(userId, id, now) as number;
+    if (others < MAX_ACTIVE_CREDENTIALS) return undefined;
+    return new Refusal(
+      'credential_limit',
+      `The user has ${others} active credentials, which is the limit; revoke one first.`,
+    );
+  }
+
+  /** An HA1 is for one realm; if that changed since it was computed, the credential could never be used. */
+  private realmChanged(domain: Domain | undefined, credential: StoredCredential): AccountRefusal | undefined {
+    if (domain?.realm === credential.realm) return undefined;
+    return new Refusal('revision_mismatch', 'The realm of the domain has just changed; ask again.');
   }
 
   private takenAuthUsername(domain: string, credential: StoredCredential): AccountRefusal | undefined {
@@ -547,7 +566,8 @@ function prepareStatements(db: Db) {
     ),
     credentialsByName: db.prepare(
       `SELECT c.*, NULL AS live_used_at FROM credentials c
-       WHERE c.domain = ? AND c.auth_username = ? AND c.state = 'active' ORDER BY c.seq`,
+       WHERE c.domain = ? AND c.auth_username = ? AND c.state = 'active'
+       ORDER BY c.expires_at IS NOT NULL, c.expires_at DESC, c.seq LIMIT ${MAX_ACTIVE_CREDENTIALS}`,
     ),
     keyIds: db.prepare(`SELECT DISTINCT key_id FROM credentials WHERE state = 'active'`).pluck(),
     authUsernames: db.prepare('SELECT DISTINCT auth_username FROM credentials WHERE user_id = ?').pluck(),
@@ -557,10 +577,10 @@ function prepareStatements(db: Db) {
          WHERE domain = ? AND auth_username = ? AND state = 'active' AND user_id <> ? LIMIT 1`,
       )
       .pluck(),
-    activeCredentialCount: db
+    otherActiveCredentials: db
       .prepare(
         `SELECT count(*) FROM credentials
-         WHERE user_id = ? AND state = 'active' AND (expires_at IS NULL OR expires_at > ?)`,
+         WHERE user_id = ? AND id <> ? AND state = 'active' AND (expires_at IS NULL OR expires_at > ?)`,
       )
       .pluck(),
     insertCredential: db.prepare(
@@ -641,7 +661,8 @@ function userParameters(user: User) {
 }
 
 function toUser(row: UserRow): User {
-  const lastRegisteredAt = row.live_refreshed_at ?? row.last_registered_at;
+  // A binding that is gone may have been refreshed after one that is still there.
+  const lastRegisteredAt = later(row.last_registered_at, row.live_refreshed_at);
   return {
     id: row.id,
     username: row.username,

@@ -1,8 +1,10 @@
 import type { Clock } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import { BindingRows } from './binding-rows.js';
-import { openDatabase } from './database.js';
+import { Checkpointer } from './checkpointer.js';
+import { openDatabase, syncFolderOf } from './database.js';
 import { GroupCommit, type GroupCommitStats } from './group-commit.js';
+import { LogSync } from './log-sync.js';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.js';
 import { SqliteAccountStore } from './sqlite-account-store.js';
 import { SqliteAdminStore } from './sqlite-admin-store.js';
@@ -15,6 +17,8 @@ export interface SqliteOptions {
   readonly log: Log;
   /** Units of work waiting at most; more are refused with StoreOverloaded. */
   readonly maxQueued: number;
+  /** Called once when the disk has failed in a way that only a new process can recover from. */
+  readonly onLost?: ((error: Error) => void) | undefined;
   /** Another folder of migrations than the program's own; for tests. */
   readonly migrationsFolder?: string | undefined;
 }
@@ -29,10 +33,10 @@ export interface SqliteStore {
   readonly stats: GroupCommitStats;
   /** Units waiting for their transaction. */
   queued(): number;
-  /** Whether the database can be written to; throws what is in the way. */
-  probe(): Promise<void>;
-  /** Commits what is queued, then closes the file. */
-  close(): void;
+  /** False once the disk has failed for good: every write is refused. */
+  isSound(): boolean;
+  /** Commits what is queued, waits for the disk, then closes the file. */
+  close(): Promise<void>;
 }
 
 /**
@@ -44,7 +48,19 @@ export function openSqliteStore(options: SqliteOptions): SqliteStore {
   try {
     const migrations = readMigrations(options.migrationsFolder ?? MIGRATIONS_FOLDER);
     const migrated = migrate(db, migrations, options.clock.now());
-    const commit = new GroupCommit(db, { maxQueued: options.maxQueued, log: options.log });
+    db.pragma('wal_checkpoint(PASSIVE)');
+    syncFolderOf(options.path);
+    const sync = LogSync.of(options.path);
+    const commit = new GroupCommit(db, sync, options);
+    const checkpointer = new Checkpointer(
+      db,
+      options.path,
+      options.log,
+      () => commit.writtenPages,
+      () => {
+        commit.writtenPages = 0;
+      },
+    );
     const rows = new BindingRows(db);
     return {
       accounts: new SqliteAccountStore(db, commit, rows),
@@ -53,9 +69,11 @@ export function openSqliteStore(options: SqliteOptions): SqliteStore {
       migrated,
       stats: commit.stats,
       queued: () => commit.queued,
-      probe: () => commit.run(() => undefined),
-      close: () => {
-        commit.close();
+      isSound: () => commit.isSound,
+      close: async () => {
+        await commit.close();
+        await checkpointer.close();
+        sync.close();
         close();
       },
     };
