@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config.js';
 import { VERSION } from '../server.js';
 import { apiKeyCommand } from './api-key.js';
+import { phoneCommand } from './phone/phone.js';
 import { serveCommand } from './serve.js';
 
 /** An operator's mistake or a thing that is in the way: one line, exit code 1. */
@@ -17,7 +18,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError('(--help lists what there is)');
   const outcome = { exitCode: 0 };
-  for (const command of [serveCommand(), apiKeyCommand()]) {
+  for (const command of [serveCommand(), apiKeyCommand(), phoneCommand()]) {
     program.addCommand(command.exitOverride());
   }
   try {
