@@ -43,6 +43,8 @@ export interface ServerParts {
   readonly config: Config;
   readonly log: Log;
   readonly clock: Clock;
+  /** Called once when the disk has failed in a way that only a new process can recover from. */
+  readonly onStoreLost?: ((error: Error) => void) | undefined;
 }
 
 const SWEEP_INTERVAL_MS = 1_000;
@@ -63,10 +65,10 @@ export const VERSION: string = (
  * Puts the rooms together and opens for business: store, services, SIP, HTTP. Resolves when all of it listens.
  * @throws ConfigError when a setting can't be used (a taken port, an unwritable folder, a lost key file).
  */
-export async function startServer({ config, log, clock }: ServerParts): Promise<RunningServer> {
+export async function startServer({ config, log, clock, onStoreLost }: ServerParts): Promise<RunningServer> {
   const startedAt = clock.now();
   prepareDataDir(config.dataDir);
-  const store = openStore(config, log, clock);
+  const store = openStore(config, log, clock, onStoreLost);
   const opened: (() => Promise<void> | void)[] = [() => store.close()];
   try {
     const masterKey = unlock(config, store);
@@ -225,9 +227,9 @@ export async function startServer({ config, log, clock }: ServerParts): Promise<
   }
 }
 
-function openStore(config: Config, log: Log, clock: Clock): SqliteStore {
+function openStore(config: Config, log: Log, clock: Clock, onLost: ServerParts['onStoreLost']): SqliteStore {
   try {
-    return openSqliteStore({ ...config.store, clock, log });
+    return openSqliteStore({ ...config.store, clock, log, onLost });
   } catch (error) {
     if (error instanceof DatabaseRefused) throw new ConfigError('REGISTRAR_DATA_DIR', error.message);
     throw error;
@@ -257,6 +259,7 @@ function readiness(closing: boolean, store: SqliteStore, config: Config) {
   const checks = {
     shutdown: closing ? 'closing' : 'ok',
     database: existsSync(config.store.path) ? 'ok' : 'the database file is gone',
+    disk: store.isSound() ? 'ok' : 'the disk has failed',
     writer: store.queued() < config.store.maxQueued ? 'ok' : 'the queue of writes is full',
   };
   return { ready: Object.values(checks).every((state) => state === 'ok'), checks };

@@ -41,7 +41,7 @@ export function apiKeyCommand(): Command {
         if (isRefusal(issued)) throw new CliError(issued.detail);
         process.stdout.write(`${issued.key}\n`);
       } finally {
-        store.close();
+        await store.close();
       }
     });
   return command;

@@ -22,7 +22,13 @@ export function serveCommand(): Command {
       if (given !== undefined && given.length < STRONG_KEY_LENGTH) {
         log.warn({ event: 'config.short_bootstrap_key', recommended_length: STRONG_KEY_LENGTH });
       }
-      const server = await startServer({ config, log, clock: systemClock });
+      const server = await startServer({
+        config,
+        log,
+        clock: systemClock,
+        // What is on disk can only be told by reading it anew: let the supervisor start another process.
+        onStoreLost: () => process.exit(1),
+      });
       process.stdout.write(greeting(server, given !== undefined));
       await terminated();
       await server.close();

@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Instant } from '../../base/clock.js';
 import type { Binding, TransportName } from '../../location/binding.js';
-import type { BindingChange, RemovalCause, Standing } from '../../location/decision.js';
+import type { AorState, BindingChange, RemovalCause } from '../../location/decision.js';
 import type { SweepStep } from '../../location/location-store.js';
 import type { Db } from './database.js';
 import type { Announcements } from './group-commit.js';
@@ -31,12 +31,6 @@ export interface BindingRow {
   readonly expires_at: number;
 }
 
-/** What one address-of-record is, as read within a transaction. */
-export interface StoredAor {
-  readonly standing: Standing;
-  readonly bindings: Binding[];
-}
-
 /** The rows of the bindings table: read, changed, removed, always within a unit of the group commit. */
 export class BindingRows {
   private readonly statements;
@@ -46,16 +40,18 @@ export class BindingRows {
   }
 
   read(userId: string, now: Instant): StoredAor {
-    const rows = this.statements.aor.all(now, userId) as (BindingRow & { blocked_until: number | null })[];
+    // As arrays, not objects: this is read once a REGISTER, and naming 23 columns costs as much as finding them.
+    const rows = this.statements.aor.all(now, userId) as AorTuple[];
     const first = rows[0];
     if (first === undefined) return { standing: { kind: 'missing' }, bindings: [] };
+    const [blockedUntil, bindingId] = first;
     return {
       standing:
-        first.blocked_until !== null && first.blocked_until > now
-          ? { kind: 'blocked', until: first.blocked_until }
+        blockedUntil !== null && blockedUntil > now
+          ? { kind: 'blocked', until: blockedUntil }
           : { kind: 'open' },
       // The owner's row comes alone, with an empty binding, when there is none.
-      bindings: first.id === null ? [] : rows.map(toBinding),
+      bindings: bindingId === null ? [] : rows.map(fromTuple),
     };
   }
 
@@ -155,7 +151,8 @@ export class BindingRows {
       if (row.expires_at <= now) expired.push(row);
       else this.statements.lookAgain.run(row.expires_at, row.seq);
     }
-    return { looked: due.length, removed: this.remove(expired, () => 'expired', announce) };
+    this.remove(expired, () => 'expired', announce);
+    return { looked: due.length, removed: expired.length };
   }
 
   removeOfUser(userId: string, cause: RemovalCause, now: Instant, announce: Announcements): number {
@@ -193,15 +190,12 @@ export class BindingRows {
     causeOf: (binding: Binding) => RemovalCause,
     announce: Announcements,
   ): number {
-    let counted = 0;
-    const changes = rows.map((row): BindingChange => {
+    const changes = rows.map((row) => {
       const binding = toBinding(row);
-      const cause = causeOf(binding);
-      counted++;
-      return { kind: 'removed', binding, cause };
+      return { kind: 'removed', binding, cause: causeOf(binding) } as const;
     });
     this.apply(changes, announce);
-    return counted;
+    return changes.filter(({ cause }) => cause !== 'expired').length;
   }
 
   /** A row is looked at no later than it expires; only an interval cut short can break that. */
@@ -226,10 +220,14 @@ function causeUnlessExpired(cause: RemovalCause, now: Instant): (binding: Bindin
 
 function prepareStatements(db: Db) {
   return {
-    aor: db.prepare(
-      `SELECT u.blocked_until, b.* FROM users u
-       LEFT JOIN bindings b ON b.user_id = u.id AND b.expires_at > ? WHERE u.id = ?`,
-    ),
+    aor: db
+      .prepare(
+        `SELECT u.blocked_until, b.id, b.user_id, b.username, b.domain, b.contact, b.display_name,
+           b.contact_params, b.q_thousandths, b.instance_id, b.reg_id, b.call_id, b.cseq, b.user_agent, b.transport,
+           b.received_ip, b.received_port, b.flow_id, b.credential_id, b.registered_at, b.refreshed_at, b.expires_at
+         FROM users u LEFT JOIN bindings b ON b.user_id = u.id AND b.expires_at > ? WHERE u.id = ?`,
+      )
+      .raw(),
     insert: db.prepare(
       `INSERT INTO bindings (id, user_id, domain, username, contact, display_name, contact_params, q_thousandths,
          instance_id, reg_id, call_id, cseq, user_agent, transport, received_ip, received_key, received_port,
@@ -259,6 +257,54 @@ function prepareStatements(db: Db) {
     credentialUse: db.prepare(
       'UPDATE credentials SET last_used_at = ? WHERE id = ? AND coalesce(last_used_at, 0) < ?',
     ),
+  };
+}
+
+/** The columns of the read above, in its order. */
+type AorTuple = readonly [
+  blockedUntil: number | null,
+  id: string | null,
+  userId: string,
+  username: string,
+  domain: string,
+  contact: string,
+  displayName: string,
+  contactParams: string,
+  qThousandths: number | null,
+  instanceId: string | null,
+  regId: number | null,
+  callId: string,
+  cseq: number,
+  userAgent: string | null,
+  transport: string,
+  receivedIp: string,
+  receivedPort: number,
+  flowId: string | null,
+  credentialId: string | null,
+  registeredAt: number,
+  refreshedAt: number,
+  expiresAt: number,
+];
+
+function fromTuple(row: AorTuple): Binding {
+  return {
+    id: row[1] ?? '',
+    userId: row[2],
+    aor: { user: row[3], domain: row[4] },
+    contact: row[5],
+    displayName: row[6],
+    contactParams: row[7],
+    qThousandths: row[8],
+    instanceId: row[9],
+    regId: row[10],
+    callId: row[11],
+    cseq: row[12],
+    userAgent: row[13],
+    received: { transport: row[14] as TransportName, ip: row[15], port: row[16], flowId: row[17] },
+    credentialId: row[18],
+    registeredAt: row[19],
+    refreshedAt: row[20],
+    expiresAt: row[21],
   };
 }
 
@@ -312,12 +358,13 @@ export function addressKey(ip: string): string {
 
 /** First and last address key of a network in CIDR notation, or of a single address; undefined when it is neither. */
 export function networkRange(cidr: string): { readonly first: string; readonly last: string } | undefined {
-  const [address = '', prefix] = cidr.split('/');
+  const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(cidr);
+  const address = match?.[1] ?? '';
   const key = addressKey(address);
   if (key === '') return undefined;
   const width = isIPv4(address) ? 32 : 128;
-  const length = prefix === undefined ? width : Number(prefix);
-  if (!Number.isInteger(length) || length < 0 || length > width) return undefined;
+  const length = match?.[2] === undefined ? width : Number(match[2]);
+  if (length > width) return undefined;
   const hostBits = BigInt(width - length);
   const value = BigInt(`0x${key}`);
   const first = (value >> hostBits) << hostBits;

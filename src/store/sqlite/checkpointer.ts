@@ -18,6 +18,8 @@ const WORTHWHILE_PAGES = 4_000;
  */
 export class Checkpointer {
   private readonly worker: Worker | undefined;
+  /** Resolves when the worker is gone, also when it went by itself before anybody asked it to. */
+  private readonly ended: Promise<void> = Promise.resolve();
   private readonly timer: NodeJS.Timeout | undefined;
   private busy = false;
 
@@ -39,7 +41,9 @@ export class Checkpointer {
       this.busy = true;
       db.pragma('wal_autocheckpoint = 1000');
     });
-    this.worker.unref();
+    const { worker } = this;
+    this.ended = new Promise((resolve) => worker.once('exit', () => resolve()));
+    worker.unref();
     this.timer = setInterval(() => this.begin(), INTERVAL_MS);
     this.timer.unref();
   }
@@ -47,11 +51,8 @@ export class Checkpointer {
   /** Ends the worker; its connection is closed when this resolves. */
   async close(): Promise<void> {
     clearInterval(this.timer);
-    if (this.worker === undefined) return;
-    const { worker } = this;
-    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    worker.postMessage('close');
-    await ended;
+    this.worker?.postMessage('close');
+    await this.ended;
   }
 
   private begin(): void {

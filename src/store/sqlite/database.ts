@@ -54,16 +54,19 @@ export function openDatabase(path: string): { readonly db: Db; readonly close: (
 }
 
 function takeLock(path: string): Db {
-  const lock = new Database(`${path}.lock`, { timeout: 0 });
+  let lock: Db | undefined;
   try {
+    lock = new Database(`${path}.lock`, { timeout: 0 });
     lock.exec('BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {
-    lock.close();
+    lock?.close();
     if ((error as { code?: string }).code === 'SQLITE_BUSY') {
       throw new DatabaseRefused(`another process is using the database ${path}; stop it first`);
     }
-    throw error;
+    throw new DatabaseRefused(`the lock ${path}.lock can't be taken: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -39,7 +39,7 @@ export interface GroupCommitOptions {
   readonly maxQueued: number;
   readonly log: Log;
   /** Called once when the disk has failed in a way that only a new process can recover from. */
-  readonly onLost?: ((error: StoreFailed) => void) | undefined;
+  readonly onLost?: ((error: Error) => void) | undefined;
 }
 
 /** Counters of what the committer did since it began. */
@@ -65,7 +65,7 @@ export class GroupCommit {
   /** Units committed and not yet known to be on disk. */
   private unsynced = 0;
   /** Why nothing can be made durable any more. */
-  private lost: Error | undefined;
+  private lost: StoreFailed | undefined;
   private scheduled = false;
   private closed = false;
   /** Pages put into the log since it was last begun anew, estimated from above. */

@@ -15,12 +15,17 @@ export interface Migration {
 /** The folder that comes with the program. */
 export const MIGRATIONS_FOLDER = fileURLToPath(new URL('../../../migrations/', import.meta.url));
 
-/** Reads the migrations of a folder, in order. @throws DatabaseRefused when numbers are missing or double. */
+/**
+ * Reads the migrations of a folder, in order.
+ * @throws DatabaseRefused when numbers are missing or double, or a file's name is none of a migration.
+ */
 export function readMigrations(folder: string): readonly Migration[] {
   const migrations = readdirSync(folder)
-    .filter((file) => /^\d{4}_\w+\.sql$/.test(file))
+    .filter((file) => file.endsWith('.sql'))
     .sort()
     .map((file) => {
+      // Left out in silence, a misnamed migration would be missed by the code that needs it.
+      if (!/^\d{4}_\w+\.sql$/.test(file)) throw new DatabaseRefused(`${folder}/${file} is no NNNN_name.sql`);
       const sql = readFileSync(`${folder}/${file}`, 'utf8');
       return {
         version: Number(file.slice(0, 4)),

@@ -90,13 +90,12 @@ export class SqliteAdminStore implements AdminStore {
 
   updateApiKey(
     id: string,
-    now: Instant,
     change: (current: ApiKey, otherAdmins: number) => ApiKey | AdminRefusal,
   ): Promise<ApiKey | AdminRefusal> {
     return this.commit.run(() => {
       const current = this.readApiKey(id);
       if (current === undefined) return apiKeyNotFound(id);
-      const next = change(current, this.otherAdmins(id, now));
+      const next = change(current, this.otherAdmins(id));
       if (isRefusal(next)) return next;
       this.statements.updateApiKey.run(apiKeyParameters(next));
       return next;
@@ -105,13 +104,12 @@ export class SqliteAdminStore implements AdminStore {
 
   deleteApiKey(
     id: string,
-    now: Instant,
     check: (current: ApiKey, otherAdmins: number) => AdminRefusal | undefined,
   ): Promise<'deleted' | AdminRefusal> {
     return this.commit.run(() => {
       const current = this.readApiKey(id);
       if (current === undefined) return apiKeyNotFound(id);
-      const refused = check(current, this.otherAdmins(id, now));
+      const refused = check(current, this.otherAdmins(id));
       if (refused !== undefined) return refused;
       this.statements.deleteApiKey.run(id);
       return 'deleted';
@@ -155,8 +153,8 @@ export class SqliteAdminStore implements AdminStore {
     return row === undefined ? undefined : toApiKey(row);
   }
 
-  private otherAdmins(id: string, now: Instant): number {
-    return this.statements.otherAdmins.get(id, now) as number;
+  private otherAdmins(id: string): number {
+    return this.statements.otherAdmins.get(id) as number;
   }
 }
 
@@ -168,7 +166,7 @@ function prepareStatements(db: Db) {
     otherAdmins: db
       .prepare(
         `SELECT count(*) FROM api_keys WHERE id <> ? AND role = 'admin' AND state = 'active'
-           AND domains = '[]' AND allowed_cidrs = '[]' AND (expires_at IS NULL OR expires_at > ?)`,
+           AND domains = '[]' AND allowed_cidrs = '[]' AND expires_at IS NULL`,
       )
       .pluck(),
     insertApiKey: db.prepare(

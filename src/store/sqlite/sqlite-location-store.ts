@@ -203,7 +203,8 @@ function conditionsOf({ filter, now, registeredUpTo }: BindingQuery): Conditions
   }
   if (filter.sourceIp !== undefined) {
     const range = networkRange(filter.sourceIp);
-    where.add('b.received_key BETWEEN ? AND ?', range?.first ?? '', range?.last ?? '');
+    // What is no network holds no address, not even one that could not be read.
+    where.add('b.received_key BETWEEN ? AND ?', range?.first ?? 'none', range?.last ?? '');
   }
   return where;
 }
