@@ -39,7 +39,7 @@ export class BindingRows {
     this.statements = prepareStatements(db);
   }
 
-  read(userId: string, now: Instant): StoredAor {
+  read(userId: string, now: Instant): AorState {
     // As arrays, not objects: this is read once a REGISTER, and naming 23 columns costs as much as finding them.
     const rows = this.statements.aor.all(now, userId) as AorTuple[];
     const first = rows[0];
