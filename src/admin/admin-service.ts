@@ -62,7 +62,15 @@ export class AdminService {
     if (this.pendingUses.size === 0) return;
     const uses = new Map(this.pendingUses);
     this.pendingUses.clear();
-    await this.store.recordApiKeyUses(uses);
+    try {
+      await this.store.recordApiKeyUses(uses);
+    } catch (error) {
+      // Not written down: they wait for the next time, unless a later use is there already.
+      for (const [id, usedAt] of uses) {
+        if (!this.pendingUses.has(id)) this.pendingUses.set(id, usedAt);
+      }
+      throw error;
+    }
   }
 
   /** Makes the first admin key of an empty database, drawn or `given`; undefined when there are keys already. */
@@ -95,7 +103,7 @@ export class AdminService {
     options: { readonly ifRevision?: number | undefined } = {},
   ): Promise<ApiKey | AdminRefusal> {
     const now = this.clock.now();
-    return this.store.updateApiKey(id, now, (current, otherAdmins) => {
+    return this.store.updateApiKey(id, (current, otherAdmins) => {
       if (options.ifRevision !== undefined && options.ifRevision !== current.revision) {
         return new Refusal('revision_mismatch', `The key is at revision ${current.revision} by now.`);
       }
@@ -109,8 +117,7 @@ export class AdminService {
         updatedAt: now,
         revision: current.revision + 1,
       };
-      if (otherAdmins === 0 && isUsableAdmin(current, now) && !isUsableAdmin(next, now))
-        return lastAdminKey();
+      if (otherAdmins === 0 && isLastingAdmin(current) && !isLastingAdmin(next)) return lastAdminKey();
       return next;
     });
   }
@@ -119,12 +126,11 @@ export class AdminService {
     id: string,
     options: { readonly ifRevision?: number | undefined } = {},
   ): Promise<'deleted' | AdminRefusal> {
-    const now = this.clock.now();
-    return this.store.deleteApiKey(id, now, (current, otherAdmins) => {
+    return this.store.deleteApiKey(id, (current, otherAdmins) => {
       if (options.ifRevision !== undefined && options.ifRevision !== current.revision) {
         return new Refusal('revision_mismatch', `The key is at revision ${current.revision} by now.`);
       }
-      return otherAdmins === 0 && isUsableAdmin(current, now) ? lastAdminKey() : undefined;
+      return otherAdmins === 0 && isLastingAdmin(current) ? lastAdminKey() : undefined;
     });
   }
 
@@ -154,19 +160,22 @@ export class AdminService {
   }
 }
 
-/** A key that can still make keys from anywhere: the one kind that must never run out. */
-function isUsableAdmin(key: ApiKey, now: Instant): boolean {
+/** A key that can make keys from anywhere and for ever: the one kind that must never run out. */
+function isLastingAdmin(key: ApiKey): boolean {
   return (
     key.state === 'active' &&
     key.role === 'admin' &&
     key.domains.length === 0 &&
     key.allowedCidrs.length === 0 &&
-    (key.expiresAt === null || key.expiresAt > now)
+    key.expiresAt === null
   );
 }
 
 function lastAdminKey(): AdminRefusal {
-  return new Refusal('last_admin_key', 'This is the last unrestricted admin key; make another one first.');
+  return new Refusal(
+    'last_admin_key',
+    'This is the last unrestricted admin key that does not expire; make another one first.',
+  );
 }
 
 /** Whether an address lies within one of the networks (`192.0.2.0/24`, `2001:db8::/32`, or single addresses). */

@@ -38,16 +38,14 @@ export interface AdminStore {
   getApiKey(id: string): Promise<ApiKey | undefined>;
   listApiKeys(page: PageRequest<'created_at' | 'label'>): Promise<Page<ApiKey>>;
   insertApiKey(key: StoredApiKey): Promise<ApiKey | AdminRefusal>;
-  /** Reads, lets `change` decide, and writes, in one transaction. `otherAdmins` counts the active, unexpired admin keys beside this one. */
+  /** Reads, lets `change` decide, and writes, in one transaction. `otherAdmins` counts the active, unrestricted admin keys beside this one that never expire. */
   updateApiKey(
     id: string,
-    now: Instant,
     change: (current: ApiKey, otherAdmins: number) => ApiKey | AdminRefusal,
   ): Promise<ApiKey | AdminRefusal>;
   /** Deletes the row; refused by `check` returning a refusal. */
   deleteApiKey(
     id: string,
-    now: Instant,
     check: (current: ApiKey, otherAdmins: number) => AdminRefusal | undefined,
   ): Promise<'deleted' | AdminRefusal>;
   /** Notes uses, one write for many keys. */

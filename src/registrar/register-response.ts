@@ -12,7 +12,10 @@ type AnswerOf<Kind extends RegisterOutcome['kind']> = (
 const ANSWERS: { readonly [Kind in RegisterOutcome['kind']]: AnswerOf<Kind> } = {
   registered: ({ bindings }, now) =>
     answer(200, 'OK', [
-      ...bindings.map((binding) => ['Contact', printContact(binding, now)] as const),
+      // The COMMIT took a moment; what ran out in it is not listed with nothing left.
+      ...bindings
+        .filter(({ expiresAt }) => expiresAt > now)
+        .map((binding) => ['Contact', printContact(binding, now)] as const),
       ['Date', httpDate(now)],
     ]),
   // No code is given for it in §10.3; 500 is what a dialog answers (§12.2.2), with a reason that says so (R1).
