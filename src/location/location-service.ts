@@ -9,7 +9,6 @@ import { byPreference } from './binding-order.js';
 import {
   BACKGROUND_THRESHOLD,
   type Deregistration,
-  type DeregistrationEffects,
   type DeregistrationFilter,
   type DeregistrationPreview,
   type DeregistrationRefusalCode,
@@ -175,21 +174,18 @@ export class LocationService {
     let removed = begun.removed;
     const effects = { ...begun.effects };
     const blockedUsers = new Set<string>();
-    const flowIds = new Set<string>();
+    const flows = { seen: new Set<string>(), shared: new Set<string>() };
     const registeredUpTo = begun.createdAt;
     const blockUntil = begun.blockedUntil ?? undefined;
+    // A user named by the filter is blocked also when no phone of theirs is registered just now.
+    let toBlock = blockUntil === undefined || effects.usersBlocked > 0 ? undefined : named;
 
     for (;;) {
       const owners = await this.ownersOfMatches(begun, registeredUpTo);
-      if (
-        owners.size === 0 &&
-        named !== undefined &&
-        blockUntil !== undefined &&
-        !blockedUsers.has(named.userId)
-      ) {
-        // A user named by the filter is blocked also when no phone of theirs is registered just now.
-        owners.set(named.userId, { owner: named, bindingIds: new Set() });
+      if (toBlock !== undefined && !owners.has(toBlock.userId)) {
+        owners.set(toBlock.userId, { owner: toBlock, bindingIds: new Set() });
       }
+      toBlock = undefined;
       if (owners.size === 0) break;
       const outcomes = await Promise.all(
         [...owners.values()].map(({ owner, bindingIds }) =>
@@ -198,19 +194,23 @@ export class LocationService {
           ),
         ),
       );
-      for (const outcome of outcomes) {
+      for (const [index, userId] of [...owners.keys()].entries()) {
+        const outcome = outcomes[index];
+        if (outcome === undefined) continue;
         removed += outcome.removed.length;
+        if (outcome.blocked) blockedUsers.add(userId);
         for (const { received } of outcome.removed) {
-          if (received.flowId !== null) flowIds.add(received.flowId);
+          if (received.flowId !== null) flows.seen.add(received.flowId);
         }
       }
-      if (blockUntil !== undefined) for (const userId of owners.keys()) blockedUsers.add(userId);
-      if (begun.closeFlows) await this.closeFlows(flowIds, effects);
-      flowIds.clear();
-      effects.usersBlocked = blockedUsers.size;
+      if (begun.closeFlows) effects.flowsClosed += await this.closeFlows(flows);
+      flows.seen.clear();
+      // What an earlier life of the process did stays counted.
+      effects.usersBlocked = begun.effects.usersBlocked + blockedUsers.size;
+      effects.flowsKeptShared = begun.effects.flowsKeptShared + flows.shared.size;
       const progress: Deregistration = { ...begun, removed, effects: { ...effects } };
+      if (owners.size > 1 || this.closing) await this.store.saveDeregistration(progress);
       if (this.closing) return progress;
-      if (owners.size > 1) await this.store.saveDeregistration(progress);
     }
     const completed: Deregistration = {
       ...begun,
@@ -243,24 +243,38 @@ export class LocationService {
     return owners;
   }
 
-  private async closeFlows(
-    flowIds: ReadonlySet<string>,
-    effects: { -readonly [Name in keyof DeregistrationEffects]: number },
-  ): Promise<void> {
-    for (const flowId of flowIds) {
-      if ((await this.store.countOnFlow(flowId, this.clock.now())) > 0) effects.flowsKeptShared++;
-      else if (this.flows.close(flowId)) effects.flowsClosed++;
+  /** Closes those of the flows seen that carry nothing any more, and keeps account of the others in `shared`. */
+  private async closeFlows(flows: {
+    readonly seen: ReadonlySet<string>;
+    readonly shared: Set<string>;
+  }): Promise<number> {
+    let closed = 0;
+    for (const flowId of flows.seen) {
+      if ((await this.store.countOnFlow(flowId, this.clock.now())) > 0) {
+        flows.shared.add(flowId);
+        continue;
+      }
+      // What an earlier step left open for bindings that have gone since is shared no longer.
+      flows.shared.delete(flowId);
+      if (this.flows.close(flowId)) closed++;
     }
+    return closed;
   }
 
   private async namedOwner(
     filter: DeregistrationFilter,
   ): Promise<Owner | undefined | Refusal<DeregistrationRefusalCode>> {
-    if (filter.userId === undefined && filter.aor === undefined) return undefined;
-    const owner = await this.store.ownerOf(
-      filter.userId !== undefined ? { userId: filter.userId } : { aor: filter.aor ?? '' },
-    );
-    return owner ?? new Refusal('user_not_found', 'The filter names a user who does not exist.', '/filter');
+    const { userId, aor } = filter;
+    if (userId === undefined && aor === undefined) return undefined;
+    const owner = await this.store.ownerOf(userId !== undefined ? { userId } : { aor: aor ?? '' });
+    // Mode block reaches the owner without a binding, so the rest of the filter must hold for them here.
+    const isMeant =
+      owner !== undefined &&
+      (filter.confinedTo?.includes(owner.aor.domain) ?? true) &&
+      (filter.domain === undefined || filter.domain === owner.aor.domain) &&
+      (aor === undefined || (await this.store.ownerOf({ aor }))?.userId === owner.userId);
+    if (isMeant) return owner;
+    return new Refusal('user_not_found', 'The filter names a user who does not exist.', '/filter');
   }
 
   private async sample(query: BindingQuery): Promise<readonly string[]> {
@@ -289,5 +303,5 @@ const MAX_CONTACTS_OF_A_LOCATION = 1_000;
 
 function narrows(filter: DeregistrationFilter): boolean {
   const { confinedTo: _, all: __, ...conditions } = filter;
-  return Object.values(conditions).some((condition) => condition !== undefined);
+  return Object.values(conditions).some((condition) => condition !== undefined && condition !== '');
 }
