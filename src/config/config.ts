@@ -248,13 +248,18 @@ export function parseConfig(given: Readonly<Record<string, string | undefined>>)
       trustProxy: trustProxy ?? false,
     },
   };
+  for (const section of Object.values(config)) Object.freeze(section);
   return Object.freeze(config);
+}
+
+export function isSetting(name: string): name is SettingName {
+  return Object.hasOwn(SETTINGS, name);
 }
 
 /** Names that look like ours and mean nothing: mostly a slip of the pen. */
 export function unknownSettings(given: Readonly<Record<string, string | undefined>>): readonly string[] {
   return Object.keys(given).filter(
-    (name) => name.startsWith('REGISTRAR_') && name !== CONFIG_FILE_SETTING && !Object.hasOwn(SETTINGS, name),
+    (name) => name.startsWith('REGISTRAR_') && name !== CONFIG_FILE_SETTING && !isSetting(name),
   );
 }
 

@@ -1,8 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseEnv } from 'node:util';
-import { CONFIG_FILE_SETTING, type Config, ConfigError, parseConfig, unknownSettings } from './config.js';
+import {
+  CONFIG_FILE_SETTING,
+  type Config,
+  ConfigError,
+  isSetting,
+  parseConfig,
+  unknownSettings,
+} from './config.js';
 
 /**
  * The settings of this start: the environment over the optional file.
@@ -14,8 +21,15 @@ export function loadConfig(
 ): { readonly config: Config; readonly unknown: readonly string[] } {
   const path = configFile ?? environment[CONFIG_FILE_SETTING];
   const fromFile = path === undefined || path === '' ? {} : readSettingsFile(path);
-  const given = { ...fromFile, ...environment };
-  return { config: parseConfig(given), unknown: unknownSettings(given) };
+  // Empty counts as unset, here too: what a container runtime passes on empty must not hide the file's value.
+  const fromEnvironment = Object.fromEntries(
+    Object.entries(environment).filter(([, text]) => (text ?? '') !== ''),
+  );
+  const unknown = [
+    ...Object.keys(fromFile).filter((name) => !isSetting(name)),
+    ...unknownSettings(environment).filter((name) => !Object.hasOwn(fromFile, name)),
+  ];
+  return { config: parseConfig({ ...fromFile, ...fromEnvironment }), unknown };
 }
 
 function readSettingsFile(path: string): Record<string, string | undefined> {
@@ -72,10 +86,27 @@ function makeKeyFile(path: string): Buffer {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     // `wx`: never over a key that another start has just made.
-    writeFileSync(path, `${key.toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
-    chmodSync(path, 0o600);
+    const file = openSync(path, 'wx', 0o600);
+    try {
+      fchmodSync(file, 0o600);
+      writeSync(file, `${key.toString('hex')}\n`);
+      // On disk before anything is encrypted with it: what it seals survives a loss of power, so must the key.
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    syncFolder(dirname(path));
   } catch (error) {
     throw new ConfigError('REGISTRAR_KEY_FILE', `${path} can't be made: ${(error as Error).message}`);
   }
   return key;
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }
