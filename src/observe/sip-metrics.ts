@@ -10,6 +10,7 @@ export interface SipMetricsSources {
   readonly bindingChanges: Tally<string>;
   /** Store counters by name: `commits`, `units`, `failed_commits`, `overloaded`. */
   readonly store: () => Readonly<Record<string, number>>;
+  /** Counting bindings takes a while: asked once a scrape, whatever number of gauges it serves. */
   readonly gauges: () => {
     readonly bindings: number;
     readonly tcpConnections: number;
@@ -66,16 +67,33 @@ export function registerSipMetrics(registry: Registry, sources: SipMetricsSource
       for (const [kind, value] of Object.entries(sources.store())) this.inc({ kind }, value);
     },
   });
-  gauge(registry, 'sip_bindings', 'Current bindings', () => sources.gauges().bindings);
-  gauge(registry, 'sip_tcp_connections', 'Open SIP connections', () => sources.gauges().tcpConnections);
-  gauge(registry, 'sip_transactions_in_progress', 'Requests being worked on', () => {
-    return sources.gauges().transactionsInProgress;
-  });
-  gauge(registry, 'sip_kept_response_bytes', 'Memory of responses kept for retransmissions', () => {
-    return sources.gauges().keptResponseBytes;
-  });
-  gauge(registry, 'store_queued_writes', 'Units of work waiting for a transaction', () => {
-    return sources.gauges().queuedWrites;
+  // A scrape collects all metrics within one turn, so one reading is good until the turn is over.
+  let reading: ReturnType<SipMetricsSources['gauges']> | undefined;
+  const read = () => {
+    if (reading === undefined) {
+      reading = sources.gauges();
+      setImmediate(() => {
+        reading = undefined;
+      });
+    }
+    return reading;
+  };
+  gauge(registry, 'sip_bindings', 'Current bindings', () => read().bindings);
+  gauge(registry, 'sip_tcp_connections', 'Open SIP connections', () => read().tcpConnections);
+  gauge(
+    registry,
+    'sip_transactions_in_progress',
+    'Requests being worked on',
+    () => read().transactionsInProgress,
+  );
+  gauge(
+    registry,
+    'sip_kept_response_bytes',
+    'Memory of responses kept for retransmissions',
+    () => read().keptResponseBytes,
+  );
+  gauge(registry, 'store_queued_writes', 'Units of work not yet known to be on disk', () => {
+    return read().queuedWrites;
   });
 }
 
