@@ -44,7 +44,7 @@ export function greeting(server: RunningServer, isKeyGiven: boolean): string {
   const get = curl.replaceAll("'", key === '$API_KEY' ? '"' : "'");
   const lines = [
     '',
-    `SIP     ${sip.list.map(({ transport, address, port }) => `${transport} ${address}:${port}`).join(', ')}`,
+    `SIP     ${sip.list.map(({ transport, address, port }) => `${transport} ${bracketed(address)}:${port}`).join(', ')}`,
     `API     ${httpUrl}/v1`,
     `Docs    ${httpUrl}/docs  (Swagger UI)`,
     '',
@@ -58,6 +58,10 @@ export function greeting(server: RunningServer, isKeyGiven: boolean): string {
     '',
   ];
   return lines.join('\n');
+}
+
+function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }
 
 function keyLine({ firstApiKey }: RunningServer, isKeyGiven: boolean): string {
