@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config.js';
 import { VERSION } from '../server.js';
 import { apiKeyCommand } from './api-key.js';
+import { demoCommand } from './demo/demo.js';
 import { phoneCommand } from './phone/phone.js';
 import { serveCommand } from './serve.js';
 
@@ -18,7 +19,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     .exitOverride()
     .showHelpAfterError('(--help lists what there is)');
   const outcome = { exitCode: 0 };
-  for (const command of [serveCommand(), apiKeyCommand(), phoneCommand()]) {
+  for (const command of [serveCommand(), demoCommand(), apiKeyCommand(), phoneCommand()]) {
     program.addCommand(command.exitOverride());
   }
   try {

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { octetsOf } from '../../auth/octets.js';
 import { type Clock, systemClock } from '../../base/clock.js';
 import { printAddressOfRecord } from '../../location/address-of-record.js';
 import { VERSION } from '../../server.js';
 import { CliError } from '../cli.js';
+import { wholeNumber } from '../whole-number.js';
 import { localAddressTowards } from './local-address.js';
 import {
   DEFAULT_SERVER,
@@ -159,16 +160,6 @@ function action(command: Command, name: string): Command {
         .argParser(wholeNumber(1, 3600))
         .default(8),
     );
-}
-
-function wholeNumber(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d+$/.test(text) || value < min || value > max) {
-      throw new InvalidArgumentError(`Not a whole number from ${min} to ${max}.`);
-    }
-    return value;
-  };
 }
 
 /** Runs an action in this process, Ctrl-C and SIGTERM ending a phone that stays. */

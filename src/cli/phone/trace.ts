@@ -14,7 +14,7 @@ export interface Trace {
  */
 export function createTrace(clock: Clock, write: (text: string) => void): Trace {
   const show = (arrow: string, octets: string, hop: Hop) => {
-    const time = new Date(clock.now()).toISOString().slice(11, 23);
+    const time = new Date(clock.now()).toISOString().slice(11);
     const lines = octets.split(/\r?\n/).map(printable);
     // The empty lines at the end of a message would only push the next one down.
     while (lines.at(-1) === '') lines.pop();
