@@ -23,6 +23,7 @@ export interface DigestAnswer {
   readonly body?: string;
   /** Another algorithm than the challenge's. */
   readonly algorithm?: ClientAlgorithm;
+  readonly cnonce?: string;
 }
 
 const HASHES: Readonly<Record<string, string>> = {
@@ -54,7 +55,7 @@ export function authorize(
   const nonce = challenge.nonce ?? '';
   const qop = 'qop' in given ? given.qop : 'auth';
   const nc = (given.nc ?? 1).toString(16).padStart(8, '0');
-  const cnonce = '0a4f113b';
+  const cnonce = given.cnonce ?? '0a4f113b';
   const h = (...parts: readonly string[]): string => hash(algorithm, parts.join(':'));
   const ha1 = h(utf8(username), realm, utf8(password));
   const ha2 = qop === 'auth-int' ? h(method, uri, hash(algorithm, given.body ?? '')) : h(method, uri);
