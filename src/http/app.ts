@@ -2,6 +2,7 @@ import express, { type Express, type Request, type Response } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import { deriveKey } from '../accounts/secret-seal.js';
+import { StoreOverloaded } from '../base/store-error.js';
 import { AdminAuth, lackOfScope } from './admin-auth.js';
 import { CursorSealer } from './cursor.js';
 import { type EntityTags, namesTag, parseEntityTags } from './etag.js';
@@ -19,8 +20,6 @@ import { parseStrictJson } from './strict-json.js';
 import { swaggerUi } from './swagger-ui.js';
 
 const RATE_WINDOW_MS = 60_000;
-/** How long a caller is asked to wait when the store is full: a group commit takes milliseconds. */
-const OVERLOAD_RETRY_AFTER_SECONDS = 1;
 
 /**
  * The REST admin service as an Express application. Every path and method stands in the table of operations,
@@ -55,7 +54,7 @@ export function createHttpApp(deps: HttpDeps): Express {
     });
   }
   for (const [path, methods] of methodsByPath(operations)) {
-    app.all(expressPath(path), (request, response) => {
+    app.route(expressPath(path)).all((request, response) => {
       requestState(request).route = path;
       const allow = { allow: methods.join(', ') };
       if (request.method === 'OPTIONS') {
@@ -302,12 +301,12 @@ function methodsByPath(all: readonly Operation[]): Map<string, string[]> {
 
 /** What a thrown error means to the caller: the body reader's complaints, an overloaded store, or our failure. */
 function problemOfError(error: unknown, maxBodyBytes: number): Problem {
-  const { code, type, status } = Object(error) as { code?: unknown; type?: unknown; status?: unknown };
-  if (code === 'store_overloaded') {
+  if (error instanceof StoreOverloaded) {
     return new Problem('store_overloaded', undefined, [], {
-      'retry-after': String(OVERLOAD_RETRY_AFTER_SECONDS),
+      'retry-after': String(Math.max(1, Math.ceil(error.retryAfterSeconds))),
     });
   }
+  const { type, status } = Object(error) as { readonly type?: unknown; readonly status?: unknown };
   if (error instanceof URIError) return new Problem('malformed_url');
   if (type === 'entity.too.large') {
     return new Problem('body_too_large', `The body may have at most ${maxBodyBytes} bytes.`);
@@ -315,7 +314,8 @@ function problemOfError(error: unknown, maxBodyBytes: number): Problem {
   if (type === 'encoding.unsupported') {
     return new Problem('unsupported_media_type', 'The Content-Encoding is not one of gzip, deflate and br.');
   }
-  if (typeof type === 'string' && typeof status === 'number' && status < 500) {
+  // What the body reader says of a broken compression or a body cut short.
+  if (typeof status === 'number' && status >= 400 && status < 500) {
     return new Problem('malformed_json', 'The body could not be read.');
   }
   return new Problem('internal_error');
@@ -338,13 +338,14 @@ function send(response: Response, reply: Reply): void {
   response.status(reply.status);
   // What an API key may see is for its holder; copies are asked about before they are used again.
   response.set({ 'cache-control': 'private, no-cache', ...reply.headers });
+  // Not response.send: it answers 304 to any GET with If-None-Match: *, tag or no tag.
   switch (content.kind) {
     case 'json':
       if (reply.headers['content-type'] === undefined) response.type('application/json');
-      response.send(Buffer.from(JSON.stringify(content.body)));
+      response.end(JSON.stringify(content.body));
       return;
     case 'text':
-      response.type(content.mediaType).send(Buffer.from(content.text));
+      response.type(content.mediaType).end(content.text);
       return;
     case 'none':
       response.end();

@@ -99,7 +99,7 @@ export class Idempotency {
 }
 
 /** Answers that tell what became of the request; a refusal before anything began may end otherwise next time. */
-function isRepeatable(status: number): boolean {
+export function isRepeatable(status: number): boolean {
   return (status >= 200 && status < 300) || status === 404 || status === 409 || status === 422;
 }
 

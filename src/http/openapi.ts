@@ -6,6 +6,7 @@ import {
 } from '@asteasolutions/zod-to-openapi';
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { isRepeatable } from './idempotency.js';
 import type { Contract, Operation, RequestBody, Success } from './operation.js';
 import { TAGS } from './operation.js';
 import { operations } from './operations.js';
@@ -61,6 +62,7 @@ export function problemsOf(operation: Operation): readonly ProblemCode[] {
     ...PROBLEMS_OF_ALL,
     ...(isProtected ? PROBLEMS_OF_PROTECTED : []),
     ...(isProtected && operation.access !== 'any_key' ? (['insufficient_scope'] as const) : []),
+    ...(operation.path.includes('{') ? (['malformed_url'] as const) : []),
     ...(operation.body === undefined ? [] : PROBLEMS_WITH_BODY),
     ...(operation.method === 'post' ? PROBLEMS_OF_POST : []),
     ...(operation.ifMatch === 'revision' ? (['if_match_required'] as const) : []),
@@ -236,6 +238,9 @@ function problemResponses(operation: Operation) {
             'X-Request-Id',
             ...(status === 401 || status === 403 ? (['WWW-Authenticate'] as const) : []),
             ...(status === 429 || status === 503 ? (['Retry-After'] as const) : []),
+            ...(operation.method === 'post' && isRepeatable(status)
+              ? (['Idempotency-Replayed'] as const)
+              : []),
           ]),
           content: {
             [PROBLEM_MEDIA_TYPE]: {

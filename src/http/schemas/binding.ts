@@ -13,9 +13,10 @@ export const received = z
   })
   .meta({ id: 'Received', description: 'From where the last REGISTER really came.' });
 
-export const flow = z
+const flow = z
   .object({ id: z.string().meta({ example: 'flw_01K8ZVB2C4D6E8G0HJKMNPQRST' }) })
-  .meta({ id: 'Flow', description: 'The connection it came over.' });
+  .nullable()
+  .meta({ description: 'The connection the last REGISTER came over; null over UDP.', example: null });
 
 export const binding = z
   .object({
@@ -48,7 +49,7 @@ export const binding = z
       description: 'The credential that authenticated the last REGISTER.',
       example: 'crd_01K8ZV8A6N0P4R7TBCDEFGHJKM',
     }),
-    flow: flow.nullable().meta({ description: 'null over UDP.', example: null }),
+    flow,
     registered_at: shownTime,
     refreshed_at: shownTime,
     expires_at: shownTime.meta({ example: '2026-11-22T11:15:30.000Z' }),

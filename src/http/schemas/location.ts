@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { binding, flow, received } from './binding.js';
+import { binding, received } from './binding.js';
 import { plainText } from './text.js';
 
-const { contact, display_name, q, params, instance_id, reg_id, expires_at, expires_in_seconds } =
+const { contact, display_name, q, params, instance_id, reg_id, flow, expires_at, expires_in_seconds } =
   binding.shape;
 
 const locationContact = z
@@ -15,7 +15,7 @@ const locationContact = z
     received,
     instance_id,
     reg_id,
-    flow: flow.nullable(),
+    flow,
     expires_at,
     expires_in_seconds,
   })

@@ -95,11 +95,12 @@ export type UserBody = z.infer<typeof user>;
 export const createdUser = z
   .object({
     ...shown,
-    credential: issuedCredential
-      .optional()
-      .meta({ description: 'The first credential, when one was asked for.' }),
+    credential: issuedCredential.optional(),
   })
-  .meta({ id: 'CreatedUser', description: 'A user just made.' });
+  .meta({
+    id: 'CreatedUser',
+    description: 'A user just made, with the first credential when one was asked for.',
+  });
 
 export const userList = listOf(user, 'UserList', 'A page of users.');
 
