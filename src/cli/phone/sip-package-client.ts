@@ -134,12 +134,9 @@ class SipPackageClient implements UserAgentClient {
 
   private receive(message: SipPackageMessage, remote: SipTarget): void {
     this.received.add(message);
-    try {
-      if (message.method === undefined) this.transactions.getClient(message)?.message(message);
-      else this.receiveRequest(message, remote);
-    } catch {
-      // Headers that the package could not read are undefined; such a message is dropped, as strays are.
-    }
+    // The package lets through only what has Via, From, To, Call-ID and CSeq; a stray response is dropped.
+    if (message.method === undefined) this.transactions.getClient(message)?.message(message);
+    else this.receiveRequest(message, remote);
   }
 
   /** A phone that only registers has no dialogs and no subscriptions: it says so, and to OPTIONS that it is here. */
@@ -156,7 +153,7 @@ class SipPackageClient implements UserAgentClient {
     const response = this.sip.makeResponse(request, status, reason);
     const { to } = response.headers;
     response.headers.to = { ...to, params: { tag: 'phone', ...to.params } };
-    this.transactions.createServerTransaction(connection, request).send(response);
+    this.transactions.createServerTransaction(request, connection).send(response);
   }
 
   /**

@@ -82,7 +82,7 @@ declare module 'sip' {
       request: SipPackageRequest,
       onResponse: (response: SipPackageResponse) => void,
     ): SipClientTransaction;
-    createServerTransaction(connection: SipConnection, request: SipPackageRequest): SipServerTransaction;
+    createServerTransaction(request: SipPackageRequest, connection: SipConnection): SipServerTransaction;
     getClient(message: SipPackageResponse): SipClientTransaction | undefined;
     getServer(message: SipPackageRequest): SipServerTransaction | undefined;
     destroy(): void;
