@@ -41,6 +41,7 @@ export function createHttpApp(deps: HttpDeps): Express {
   const app = express();
   app.set('trust proxy', settings.trustProxy);
   app.set('etag', false);
+  app.disable('x-powered-by');
   app.set('case sensitive routing', true);
   app.set('query parser', false);
   app.use(firstContact(clock, log, new HttpMetrics(deps.metrics)));
@@ -123,7 +124,7 @@ async function answer(
   }
   const run = (): Promise<Reply> => runOperation(operation, shared, request, body, preconditions.ifMatch);
   const reply = operation.method === 'post' ? await runOnce(run, shared, request, body) : await run();
-  send(response, unlessKnown(reply, preconditions.ifNoneMatch));
+  send(response, operation.method === 'get' ? unlessKnown(reply, preconditions.ifNoneMatch) : reply);
 }
 
 async function runOperation(
@@ -145,7 +146,9 @@ async function runOperation(
     }
     body = read.value;
   }
-  const search = new URL(request.originalUrl, 'http://localhost').searchParams;
+  const { originalUrl } = request;
+  const queryAt = originalUrl.indexOf('?');
+  const search = new URLSearchParams(queryAt === -1 ? '' : originalUrl.slice(queryAt + 1));
   const result = await operation.run(
     { params: request.params, search, body },
     { ifMatch, path, cursors, contract, deps, principal },
@@ -277,12 +280,15 @@ function bodyBytes(request: Request): Uint8Array {
 }
 
 function apiHeaders(): express.RequestHandler {
-  // Nothing here is a page of scripts but /docs, which sets its own policy.
   return helmet({
+    // Nothing here is a page of scripts but /docs, which sets its own policy.
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
+    xFrameOptions: { action: 'deny' },
+    // This server speaks plain HTTP; who puts TLS before it decides for the whole host.
+    strictTransportSecurity: false,
   });
 }
 

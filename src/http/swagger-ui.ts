@@ -20,6 +20,8 @@ export function swaggerUi(): Router {
   const router = express.Router();
   router.use(
     helmet({
+      xFrameOptions: { action: 'deny' },
+      strictTransportSecurity: false,
       contentSecurityPolicy: {
         useDefaults: false,
         directives: {

@@ -73,6 +73,12 @@ describe('who may', () => {
     expect((await api.get('/v1/me', { key: null, headers })).status).toBe(401);
   });
 
+  test('a first key given by setting may have any printable characters', async () => {
+    const given = await Harness.open({}, () => ({}), 'S3cret!$%&{}~"key');
+    expect((await given.get('/v1/me')).status).toBe(200);
+    given.close();
+  });
+
   test('a key in the query is not looked at', async () => {
     for (const name of ['access_token', 'api_key', 'key', 'token']) {
       expect((await api.get(`/v1/me?${name}=${api.adminKey}`, { key: null })).status).toBe(401);

@@ -154,6 +154,17 @@ function propertyNames(schema: unknown): string[] {
   return [...own, ...Object.values(schema).flatMap(propertyNames)];
 }
 
+describe('the check that every answer in these tests goes through', () => {
+  const health = ['components', 'schemas', 'Health'];
+
+  test('notices a property that the contract does not mention, and one that is missing', () => {
+    expect(faults(health, { status: 'ok' })).toEqual([]);
+    expect(faults(health, { status: 'ok', password: 'x' })).toHaveLength(1);
+    expect(faults(health, {})).toHaveLength(1);
+    expect(faults(health, {}, 'partial')).toEqual([]);
+  });
+});
+
 describe('problems', () => {
   test.each(problemCodes())('%s is said in sentences', (code) => {
     const { title, example, advice, status } = PROBLEM_TYPES[code];

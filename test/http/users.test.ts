@@ -180,6 +180,13 @@ describe('users', () => {
     expect(changed.status).toBe(200);
   });
 
+  test('If-None-Match is for reading: a change is answered in full', async () => {
+    const userId = await api.user('alice');
+    const changed = await api.patch(`/v1/users/${userId}`, {}, { headers: { 'If-None-Match': '*' } });
+    expect(changed.status).toBe(200);
+    expect(changed.body.id).toBe(userId);
+  });
+
   test('a deleted user takes credentials and bindings along', async () => {
     const userId = await api.user('alice');
     const bindingId = await api.register({

@@ -152,9 +152,10 @@ export class Harness {
   static async open(
     settings: Partial<HttpSettings> = {},
     replace: (deps: HttpDeps) => Partial<HttpDeps> = () => ({}),
+    givenKey?: string,
   ): Promise<Harness> {
     const harness = new Harness(settings, replace);
-    const first = await harness.admin.bootstrap(undefined);
+    const first = await harness.admin.bootstrap(givenKey);
     harness.adminKey = first!.key;
     return harness;
   }
