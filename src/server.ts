@@ -80,8 +80,6 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       deriveKey(masterKey, 'challenge-disguise'),
     );
     const admin = new AdminService(store.admin, deriveKey(masterKey, 'api-key-pepper'), clock);
-    const firstApiKey = await admin.bootstrap(config.bootstrapApiKey);
-
     const tallies = {
       fates: new Tally<MessageFate>(),
       responses: new Tally<string>(),
@@ -203,6 +201,8 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       await admin.recordUses();
     });
     const resumed = await location.resumeDeregistrations();
+    // Last of all: a start that fails must not use up the one showing of the first key.
+    const firstApiKey = await admin.bootstrap(config.bootstrapApiKey);
     log.info({
       event: 'server.started',
       version: VERSION,
