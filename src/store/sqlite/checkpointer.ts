@@ -51,6 +51,8 @@ export class Checkpointer {
   /** Ends the worker; its connection is closed when this resolves. */
   async close(): Promise<void> {
     clearInterval(this.timer);
+    // It kept nobody waiting while it ran; now its end is what is waited for.
+    this.worker?.ref();
     this.worker?.postMessage('close');
     await this.ended;
   }
