@@ -35,7 +35,7 @@ export interface SqliteStore {
   queued(): number;
   /** False once the disk has failed for good: every write is refused. */
   isSound(): boolean;
-  /** Commits what is queued, waits for the disk, then closes the file. */
+  /** Commits what is queued, waits for the disk, then closes the file. May be called again. */
   close(): Promise<void>;
 }
 
@@ -62,6 +62,13 @@ export function openSqliteStore(options: SqliteOptions): SqliteStore {
       },
     );
     const rows = new BindingRows(db);
+    const closeAll = async (): Promise<void> => {
+      await commit.close();
+      await checkpointer.close();
+      sync.close();
+      close();
+    };
+    let closing: Promise<void> | undefined;
     return {
       accounts: new SqliteAccountStore(db, commit, rows),
       location: new SqliteLocationStore(db, commit, rows),
@@ -70,11 +77,10 @@ export function openSqliteStore(options: SqliteOptions): SqliteStore {
       stats: commit.stats,
       queued: () => commit.queued,
       isSound: () => commit.isSound,
-      close: async () => {
-        await commit.close();
-        await checkpointer.close();
-        sync.close();
-        close();
+      // Twice would close whatever file has the log's number by then.
+      close: () => {
+        closing ??= closeAll();
+        return closing;
       },
     };
   } catch (error) {
