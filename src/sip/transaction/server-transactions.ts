@@ -1,8 +1,6 @@
 import type { Instant } from '../../base/clock.js';
-import { type ServerTransaction, stepServerTransaction, TIMER_J_MS } from './server-transaction.js';
-
-/** What an entry costs beside its key and response, in bytes; measured as heap growth over many entries. */
-const ENTRY_OVERHEAD_BYTES = 200;
+import { keyHash, ResponseMemory } from './response-memory.js';
+import { type ServerTransaction, stepServerTransaction } from './server-transaction.js';
 
 export interface ServerTransactionsOptions {
   /** Bytes of responses kept for requests that authenticated. */
@@ -24,9 +22,8 @@ export type Arrival =
   | { readonly kind: 'overloaded' };
 
 /**
- * All server transactions, within bounds of memory. Kept responses live in two generations a class, of which the
- * older is dropped whole when the younger has filled half the room or has lived for timer J; so a response is kept
- * for at least 32 seconds unless the bound comes first, and no timer runs for any of them.
+ * All server transactions, within bounds of memory. A response is kept for at least 32 seconds unless the bound comes
+ * first, and no timer runs for any of them.
  */
 export class ServerTransactions {
   private readonly inProgress = new Set<string>();
@@ -79,7 +76,8 @@ export class ServerTransactions {
       about,
     );
     if (transaction?.state !== 'completed') return;
-    (about.verified ? this.verified : this.unverified).keep(key, transaction.response, about.now);
+    const memory = about.verified ? this.verified : this.unverified;
+    memory.keep(key, keyHash(key), transaction.response, about.now);
   }
 
   /** Lets go of what timer J has ended; call it every few seconds, so that an idle server forgets too. */
@@ -90,51 +88,8 @@ export class ServerTransactions {
 
   private find(key: string, now: Instant): ServerTransaction | undefined {
     if (this.inProgress.has(key)) return { state: 'trying' };
-    return this.verified.find(key, now) ?? this.unverified.find(key, now);
+    const hash = keyHash(key);
+    const kept = this.verified.find(key, hash, now) ?? this.unverified.find(key, hash, now);
+    return kept === undefined ? undefined : { state: 'completed', ...kept };
   }
-}
-
-class ResponseMemory {
-  private young = new Map<string, Kept>();
-  private old = new Map<string, Kept>();
-  private youngBytes = 0;
-  private oldBytes = 0;
-  private youngSince: Instant = 0;
-
-  constructor(private readonly maxBytes: number) {}
-
-  get bytes(): number {
-    return this.youngBytes + this.oldBytes;
-  }
-
-  find(key: string, now: Instant): ServerTransaction | undefined {
-    const kept = this.young.get(key) ?? this.old.get(key);
-    if (kept === undefined || kept.endsAt <= now) return undefined;
-    return { state: 'completed', response: kept.response, endsAt: kept.endsAt };
-  }
-
-  keep(key: string, response: Buffer, now: Instant): void {
-    const cost = key.length + response.length + ENTRY_OVERHEAD_BYTES;
-    this.rotateIfAged(now);
-    if (this.youngBytes + cost > this.maxBytes / 2) this.rotate(now);
-    this.young.set(key, { response, endsAt: now + TIMER_J_MS });
-    this.youngBytes += cost;
-  }
-
-  rotateIfAged(now: Instant): void {
-    if (now - this.youngSince >= TIMER_J_MS) this.rotate(now);
-  }
-
-  private rotate(now: Instant): void {
-    this.old = this.young;
-    this.oldBytes = this.youngBytes;
-    this.young = new Map();
-    this.youngBytes = 0;
-    this.youngSince = now;
-  }
-}
-
-interface Kept {
-  readonly response: Buffer;
-  readonly endsAt: Instant;
 }
