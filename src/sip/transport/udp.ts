@@ -82,6 +82,7 @@ export class UdpTransport {
   }
 
   close(): Promise<void> {
+    if (this.closed) return Promise.resolve();
     this.closed = true;
     return new Promise((resolve) => this.socket.close(() => resolve()));
   }
