@@ -3,6 +3,7 @@ import type { Instant } from '../../base/clock.js';
 import type { Binding, TransportName } from '../../location/binding.js';
 import type { AorState, BindingChange, RemovalCause } from '../../location/decision.js';
 import type { SweepStep } from '../../location/location-store.js';
+import { AorView, type ViewedAor } from './aor-view.js';
 import type { Db } from './database.js';
 import type { Announcements } from './group-commit.js';
 
@@ -33,6 +34,7 @@ export interface BindingRow {
 
 /** The rows of the bindings table: read, changed, removed, always within a unit of the group commit. */
 export class BindingRows {
+  private readonly view = new AorView();
   private readonly statements;
 
   constructor(db: Db) {
@@ -40,25 +42,49 @@ export class BindingRows {
   }
 
   read(userId: string, now: Instant): AorState {
-    // As arrays, not objects: this is read once a REGISTER, and naming 23 columns costs as much as finding them.
-    const rows = this.statements.aor.all(now, userId) as AorTuple[];
-    const first = rows[0];
-    if (first === undefined) return { standing: { kind: 'missing' }, bindings: [] };
-    const [blockedUntil, bindingId] = first;
+    const aor = this.view.get(userId) ?? this.load(userId);
+    if (aor === undefined) return { standing: { kind: 'missing' }, bindings: [] };
+    const { blockedUntil, rows } = aor;
+    const bindings: Binding[] = [];
+    for (const { binding } of rows) if (binding.expiresAt > now) bindings.push(binding);
     return {
       standing:
         blockedUntil !== null && blockedUntil > now
           ? { kind: 'blocked', until: blockedUntil }
           : { kind: 'open' },
-      // The owner's row comes alone, with an empty binding, when there is none.
-      bindings: bindingId === null ? [] : rows.map(fromTuple),
+      bindings,
     };
+  }
+
+  /** Forgets what was read of a user's bindings: the user is going, or coming. */
+  forget(userId: string): void {
+    this.view.forget(userId);
+  }
+
+  /** Forgets everything read: a transaction was undone, or took many users at once. */
+  forgetAll(): void {
+    this.view.forgetAll();
+  }
+
+  private load(userId: string): ViewedAor | undefined {
+    // As arrays, not objects: naming 23 columns costs as much as finding them.
+    const rows = this.statements.aor.all(userId) as AorTuple[];
+    const first = rows[0];
+    if (first === undefined) return undefined;
+    const aor: ViewedAor = {
+      blockedUntil: first[0],
+      // The owner's row comes alone, with an empty binding, when there is none.
+      rows: first[1] === null ? [] : rows.map((row) => ({ seq: row[22] ?? 0, binding: fromTuple(row) })),
+    };
+    this.view.set(userId, aor);
+    return aor;
   }
 
   /** Writes changes and notes them for the listeners. */
   apply(changes: readonly BindingChange[], announce: Announcements): void {
     for (const change of changes) {
       const { binding } = change;
+      if (change.kind !== 'refreshed') this.view.forget(binding.userId);
       switch (change.kind) {
         case 'created':
           this.statements.insert.run(
@@ -88,15 +114,7 @@ export class BindingRows {
           );
           break;
         case 'refreshed':
-          this.statements.refresh.run(
-            binding.displayName,
-            binding.callId,
-            binding.cseq,
-            binding.received.flowId,
-            binding.refreshedAt,
-            binding.expiresAt,
-            binding.id,
-          );
+          this.refresh(change.before, binding);
           this.sweepSoonEnough(change.before, binding);
           break;
         case 'updated':
@@ -136,6 +154,7 @@ export class BindingRows {
   }
 
   block(userId: string, until: Instant): void {
+    this.view.forget(userId);
     this.statements.block.run(until, userId);
   }
 
@@ -198,6 +217,23 @@ export class BindingRows {
     return changes.filter(({ cause }) => cause !== 'expired').length;
   }
 
+  private refresh(before: Binding, binding: Binding): void {
+    const aor = this.view.get(binding.userId);
+    const row = aor?.rows.find((each) => each.binding === before);
+    const seq = row?.seq ?? (this.statements.seq.get(binding.id) as number);
+    this.statements.refresh.run(
+      binding.displayName,
+      binding.callId,
+      binding.cseq,
+      binding.received.flowId,
+      binding.refreshedAt,
+      binding.expiresAt,
+      seq,
+    );
+    if (aor === undefined || row === undefined) this.view.forget(binding.userId);
+    else this.view.refresh(binding.userId, aor, { seq, binding: withTextsOf(before, binding) });
+  }
+
   /** A row is looked at no later than it expires; only an interval cut short can break that. */
   private sweepSoonEnough(before: Binding, after: Binding): void {
     if (after.expiresAt < before.expiresAt) this.statements.sweepSooner.run(after.expiresAt, after.id);
@@ -224,8 +260,9 @@ function prepareStatements(db: Db) {
       .prepare(
         `SELECT u.blocked_until, b.id, b.user_id, b.username, b.domain, b.contact, b.display_name,
            b.contact_params, b.q_thousandths, b.instance_id, b.reg_id, b.call_id, b.cseq, b.user_agent, b.transport,
-           b.received_ip, b.received_port, b.flow_id, b.credential_id, b.registered_at, b.refreshed_at, b.expires_at
-         FROM users u LEFT JOIN bindings b ON b.user_id = u.id AND b.expires_at > ? WHERE u.id = ?`,
+           b.received_ip, b.received_port, b.flow_id, b.credential_id, b.registered_at, b.refreshed_at, b.expires_at,
+           b.seq
+         FROM users u LEFT JOIN bindings b ON b.user_id = u.id WHERE u.id = ?`,
       )
       .raw(),
     insert: db.prepare(
@@ -236,8 +273,9 @@ function prepareStatements(db: Db) {
     ),
     refresh: db.prepare(
       `UPDATE bindings SET display_name = ?, call_id = ?, cseq = ?, flow_id = ?, refreshed_at = ?, expires_at = ?
-       WHERE id = ?`,
+       WHERE seq = ?`,
     ),
+    seq: db.prepare('SELECT seq FROM bindings WHERE id = ?').pluck(),
     update: db.prepare(
       `UPDATE bindings SET contact = ?, display_name = ?, contact_params = ?, q_thousandths = ?, instance_id = ?,
          reg_id = ?, call_id = ?, cseq = ?, user_agent = ?, transport = ?, received_ip = ?, received_key = ?,
@@ -284,6 +322,7 @@ type AorTuple = readonly [
   registeredAt: number,
   refreshedAt: number,
   expiresAt: number,
+  seq: number | null,
 ];
 
 function fromTuple(row: AorTuple): Binding {
@@ -306,6 +345,30 @@ function fromTuple(row: AorTuple): Binding {
     refreshedAt: row[20],
     expiresAt: row[21],
   };
+}
+
+/**
+ * The refreshed binding with the texts of the one before where they are the same. Texts of a message are slices that
+ * keep the whole message in memory; those that were read from the database stand by themselves.
+ */
+function withTextsOf(before: Binding, after: Binding): Binding {
+  return {
+    ...after,
+    aor: before.aor,
+    contact: before.contact,
+    displayName: after.displayName === before.displayName ? before.displayName : detached(after.displayName),
+    contactParams: before.contactParams,
+    instanceId: before.instanceId,
+    callId: after.callId === before.callId ? before.callId : detached(after.callId),
+    userAgent: before.userAgent,
+    userId: before.userId,
+    credentialId: before.credentialId,
+  };
+}
+
+/** The text with octets of its own. */
+function detached(octets: string): string {
+  return Buffer.from(octets, 'latin1').toString('latin1');
 }
 
 export function toBinding(row: BindingRow): Binding {

@@ -71,6 +71,7 @@ export class GroupCommit {
   /** Pages put into the log since it was last begun anew, estimated from above. */
   writtenPages = 0;
   private readonly bindingListeners: ((changes: readonly BindingChange[]) => void)[] = [];
+  private readonly undoneListeners: (() => void)[] = [];
   private readonly accountListeners: ((change: AccountsChange) => void)[] = [];
   private readonly begin;
   private readonly commit;
@@ -98,6 +99,11 @@ export class GroupCommit {
 
   onBindingChanges(listener: (changes: readonly BindingChange[]) => void): void {
     this.bindingListeners.push(listener);
+  }
+
+  /** Calls `listener` whenever something that units wrote is undone. */
+  onUndone(listener: () => void): void {
+    this.undoneListeners.push(listener);
   }
 
   onAccountChange(listener: (change: AccountsChange) => void): void {
@@ -155,7 +161,7 @@ export class GroupCommit {
       this.writtenPages += batch.length * PAGES_A_UNIT;
     } catch (cause) {
       this.stats.failedCommits++;
-      if (this.db.inTransaction) this.rollback.run();
+      this.undo();
       this.options.log.error({ event: 'store.commit_failed', units: batch.length, err: cause });
       const error = new StoreFailed(`the transaction failed: ${(cause as Error).message}`, { cause });
       for (const queued of batch) queued.reject(error);
@@ -200,12 +206,17 @@ export class GroupCommit {
     try {
       for (const queued of batch) queued.result = queued.unit(queued.announce);
     } catch {
-      // Some failures (disk full, I/O error) make SQLite roll back by itself.
-      if (this.db.inTransaction) this.rollback.run();
+      this.undo();
       return false;
     }
     this.commit.run();
     return true;
+  }
+
+  private undo(): void {
+    // Some failures (disk full, I/O error) make SQLite roll back by itself.
+    if (this.db.inTransaction) this.rollback.run();
+    for (const listener of this.undoneListeners) listener();
   }
 
   private runWithSavepoints(batch: readonly Queued[]): void {
@@ -220,6 +231,7 @@ export class GroupCommit {
         // Without a transaction the disk is at fault, not the unit, and with it the whole batch.
         if (!this.db.inTransaction || isDiskFailure(error)) throw error;
         this.db.exec('ROLLBACK TO unit; RELEASE unit');
+        for (const listener of this.undoneListeners) listener();
         queued.error = error as Error;
       }
     }

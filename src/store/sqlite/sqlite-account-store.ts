@@ -226,6 +226,7 @@ export class SqliteAccountStore implements AccountStore {
       }
       const bindingsRemoved = this.bindings.removeOfDomain(name, 'user_deleted', options.now, announce);
       this.statements.deleteUsersOfDomain.run(name);
+      this.bindings.forgetAll();
       this.statements.deleteDomain.run(name);
       announce.accounts.push({ kind: 'domain', domain: name });
       return { bindingsRemoved };
@@ -342,6 +343,7 @@ export class SqliteAccountStore implements AccountStore {
       const bindingsRemoved = this.bindings.removeOfUser(current.id, 'user_deleted', options.now, announce);
       this.announceUser(announce, current.domain, current.id);
       this.statements.deleteUser.run(current.id);
+      this.bindings.forget(current.id);
       return { bindingsRemoved };
     });
   }

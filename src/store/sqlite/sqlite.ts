@@ -62,6 +62,7 @@ export function openSqliteStore(options: SqliteOptions): SqliteStore {
       },
     );
     const rows = new BindingRows(db);
+    commit.onUndone(() => rows.forgetAll());
     const closeAll = async (): Promise<void> => {
       await commit.close();
       await checkpointer.close();
