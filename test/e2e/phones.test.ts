@@ -1,9 +1,14 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { expiresOf } from '../support/sip-answer.js';
 import { serverWithAlice, TestServer } from '../support/test-server.js';
 import { VirtualClock } from '../support/virtual-clock.js';
 
 const ALICE = 'sip:alice@example.com';
+
+/** Lets what is on its way over loopback arrive, by turns of the event loop instead of a timer. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 describe('Two phones of one user', () => {
   test('each finds both in its 200, and refreshes, moves and leaves without touching the other', async () => {
@@ -170,6 +175,46 @@ describe('TCP', () => {
       expect((await phone.exchange(phone.compose({}))).status).toBe(401);
     }
     expect(wire.unread).toBe('');
+  });
+
+  describe('a message that was begun', () => {
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    test('must come to its end in time, or the connection is closed', async () => {
+      const server = await serverWithAlice();
+      const wire = await server.tcp();
+      const phone = await server.phone('alice', { wire });
+      await phone.fetchChallenge();
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      wire.send(phone.compose({}).slice(0, 100));
+      await turns();
+
+      vi.advanceTimersByTime(20_000);
+
+      await wire.closedByServer();
+    });
+
+    test('is judged by itself: a busy connection whose segments end within messages is none that drips', async () => {
+      const server = await serverWithAlice();
+      const wire = await server.tcp();
+      const phone = await server.phone('alice', { wire });
+      await phone.fetchChallenge();
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      let rest = '';
+      for (let i = 0; i < 4; i++) {
+        const octets = phone.compose({ contacts: [`<${phone.contact}>`] });
+        // The end of the one before and the beginning of this one.
+        wire.send(rest + octets.slice(0, 100));
+        rest = octets.slice(100);
+        if (i > 0) expect((await wire.receive()).status).toBe(200);
+        else await turns();
+        vi.advanceTimersByTime(15_000);
+      }
+      wire.send(rest);
+      expect((await wire.receive()).status).toBe(200);
+    });
   });
 
   test('what is no SIP ends the connection, and the server goes on', async () => {

@@ -195,16 +195,21 @@ describe('Digest (RFC 3261 §22, RFC 7616)', () => {
     expect([bare.status, quoted.status]).toEqual([200, 200]);
   });
 
-  test('43: a response for another realm is not looked at', async () => {
+  test('43: the realm must be ours: a response for another is not looked at, and is no failed password', async () => {
     const server = await serverWithAlice();
     const phone = await server.phone('alice');
 
-    const answer = await registerWith(phone, (challenge) =>
-      authorize({ ...ALICE, challenge: { ...challenge, realm: 'elsewhere.example' } }),
-    );
-
-    expect(answer.status).toBe(401);
-    expect(challengesOf(answer)[0]?.realm).toBe('example.com');
+    for (const make of [
+      (challenge: Challenge) =>
+        authorize({ ...ALICE, challenge: { ...challenge, realm: 'elsewhere.example' } }),
+      // Right for our realm, and said to be for another.
+      (challenge: Challenge) => authorize({ ...ALICE, challenge }, { realm: '"elsewhere.example"' }),
+    ]) {
+      const answer = await registerWith(phone, make);
+      expect(answer.status).toBe(401);
+      expect(challengesOf(answer)[0]?.realm).toBe('example.com');
+    }
+    expect(server.logged('registration.rejected')).toEqual([]);
   });
 
   test.each([
