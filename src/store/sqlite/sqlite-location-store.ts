@@ -10,7 +10,8 @@ import type {
   DeregistrationMode,
 } from '../../location/deregistration.js';
 import type { BindingQuery, LocationStore, Owner, SweepStep } from '../../location/location-store.js';
-import { type BindingRow, type BindingRows, networkRange, toBinding } from './binding-rows.js';
+import { networkRange } from './address-key.js';
+import { type BindingRow, type BindingRows, toBinding } from './binding-rows.js';
 import { fromJson, toFlag } from './columns.js';
 import type { Db } from './database.js';
 import type { GroupCommit } from './group-commit.js';
