@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { classesOf, DIGIT, DOT, HOST, readDigits } from './scanner.js';
 
 /** A host with or without a port. `host` is as sent: an IPv6 address keeps its brackets. `port` is 1–65535. */
@@ -95,13 +95,24 @@ function endOfIpv6Reference(text: string, from: number, end: number): number {
     const code = text.charCodeAt(i);
     // A zone (`%eth0`) means nothing to another host and is no part of IPv6reference.
     if (code === 0x25) return -1;
-    if (code === 0x5d) return isIPv6(text.substring(from + 1, i)) ? i + 1 : -1;
+    if (code === 0x5d) return isIPv6(withoutThirdColon(text.substring(from + 1, i))) ? i + 1 : -1;
   }
   return -1;
 }
 
-/** A valid IPv6 address as eight groups without leading zeros, so that equal addresses are equal texts. */
-function ipv6Groups(address: string): string {
+/**
+ * The address without the third colon that RFC 3261's grammar has between `::` and an IPv4 address. RFC 5118 §4.10
+ * asks that both be taken for the same.
+ */
+function withoutThirdColon(address: string): string {
+  const colons = address.indexOf(':::');
+  if (colons === -1 || !isIPv4(address.substring(colons + 3))) return address;
+  return address.substring(0, colons) + address.substring(colons + 1);
+}
+
+/** An IPv6 address as eight groups without leading zeros, so that equal addresses are equal texts. */
+function ipv6Groups(reference: string): string {
+  const address = withoutThirdColon(reference);
   const gap = address.indexOf('::');
   const left = groupsOf(gap === -1 ? address : address.slice(0, gap));
   const right = gap === -1 ? [] : groupsOf(address.slice(gap + 2));

@@ -49,6 +49,9 @@ describe('a URI', () => {
       expect(sipUri(text), text).toMatchObject(expected);
     check('sip:example.com', { user: undefined, host: 'example.com', port: undefined });
     check('sip:[2001:db8::10]:5070', { host: '[2001:db8::10]', port: 5070 });
+    // RFC 5118 §4.10: the grammar of RFC 3261 has a third colon before an IPv4 address.
+    check('sip:[2001:db8:::192.0.2.1]', { host: '[2001:db8:::192.0.2.1]', port: undefined });
+    check('sip:[:::192.0.2.1]', { host: '[:::192.0.2.1]' });
     check('sip:[::ffff:192.0.2.10]', { host: '[::ffff:192.0.2.10]' });
     check('sip:a@192.0.2.4', { host: '192.0.2.4' });
     check('sip:a@example.com.', { host: 'example.com.' });
@@ -272,6 +275,9 @@ describe('two URIs', () => {
 
   it('with IPv6 hosts are compared by address (RFC 5954)', () => {
     expect(same('sip:[2001:DB8::1]', 'sip:[2001:db8:0:0::0001]')).toBe(true);
+    expect(same('sip:[2001:db8:::192.0.2.1]', 'sip:[2001:db8::192.0.2.1]')).toBe(true);
+    expect(same('sip:[2001:db8:::192.0.2.1]', 'sip:[2001:db8::c000:201]')).toBe(true);
+    expect(same('sip:[2001:db8:::192.0.2.1]', 'sip:[2001:db8::192.0.2.2]')).toBe(false);
     expect(same('sip:[::ffff:192.0.2.1]', 'sip:[::FFFF:c000:201]')).toBe(true);
     expect(same('sip:[::1]', 'sip:[::2]')).toBe(false);
     expect(same('sip:[1::]', 'sip:[::1]')).toBe(false);
