@@ -22,8 +22,8 @@ export interface IncomingRequest {
 }
 
 /**
- * Reads the mandatory header fields. A request without a usable Via can't be answered: that error's `header` is
- * `via`. Everything else that is missing, double or malformed is a 400, another SIP version a 505.
+ * Reads the mandatory header fields. What is missing, double or malformed is a 400, another SIP version a 505; the
+ * error of a request that can't be answered, because its Via does not say where to, names the header `via`.
  */
 export function readRequest(
   message: SipRequest,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import type { Tally } from '../../base/tally.js';
-import { parseTopVia, stampTopVia } from '../grammar/headers/via.js';
+import { parseTopViaToRefuse, stampTopVia } from '../grammar/headers/via.js';
 import { firstValue, type HeaderField, parseMessage } from '../grammar/message.js';
 import { isParseError, SipParseError } from '../grammar/sip-parse-error.js';
 import { parseUri } from '../grammar/uri.js';
@@ -180,17 +180,17 @@ export class UserAgentServer implements MessageReceiver {
     }
   }
 
-  /** Method, then Request-URI (RFC 3261 §8.2.1, §8.2.2.1); the rest is the handler's. */
+  /** Method, then Request-URI (RFC 3261 §8.2.1, §8.2.2.1), when that is a URI at all; the rest is the handler's. */
   private handle(request: IncomingRequest): Answer | Promise<Answer> {
     const { method, requestUri } = request.message;
+    const uri = parseUri(requestUri);
+    if (isParseError(uri)) return answer(uri.status, uri.reason);
     const handler = Object.hasOwn(this.options.handlers, method) ? this.options.handlers[method] : undefined;
     if (handler === undefined) {
       return KNOWN_METHODS.has(method)
         ? answer(405, 'Method Not Allowed', [['Allow', this.allow]])
         : answer(501, 'Not Implemented', [['Allow', this.allow]]);
     }
-    const uri = parseUri(requestUri);
-    if (isParseError(uri)) return answer(uri.status, uri.reason);
     if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return answer(416, 'Unsupported URI Scheme');
     return handler(request);
   }
@@ -207,7 +207,7 @@ export class UserAgentServer implements MessageReceiver {
   ): void {
     const { fates, log } = this.options;
     const viaText = firstValue(headers, 'via');
-    const via = viaText === undefined ? undefined : parseTopVia(viaText);
+    const via = viaText === undefined ? undefined : parseTopViaToRefuse(viaText);
     const answerable = via !== undefined && !isParseError(via) && method !== 'ACK';
     log.debug({
       event: 'message.broken',

@@ -35,6 +35,18 @@ const PROTOCOL_AND_SLASH = 'SIP/2.0/';
 
 /** Reads the first Via of a header field line; what follows its comma is not looked at. */
 export function parseTopVia(value: string): Via | SipParseError {
+  return parseVia(value, false);
+}
+
+/**
+ * As parseTopVia, for refusing a request: only the sent-by must be sound, and of the parameters those before the
+ * first malformed one are given (RFC 4475 badinv01).
+ */
+export function parseTopViaToRefuse(value: string): Via | SipParseError {
+  return parseVia(value, true);
+}
+
+function parseVia(value: string, isLenient: boolean): Via | SipParseError {
   const end = value.length;
   let protocol = 'SIP/2.0';
   let transportStart = PROTOCOL_AND_SLASH.length;
@@ -69,7 +81,7 @@ export function parseTopVia(value: string): Via | SipParseError {
     return { protocol, transport, host, port, params: NO_PARAMS };
   const params: Param[] = [];
   i = readParams(value, i, params);
-  if (i < 0) return malformed('malformed parameter', -1 - i);
+  if (i < 0 && !isLenient) return malformed('malformed parameter', -1 - i);
   return { protocol, transport, host, port, params };
 }
 

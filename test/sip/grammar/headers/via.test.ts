@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   branchOf,
   parseTopVia,
+  parseTopViaToRefuse,
   printVia,
   stampTopVia,
   type Via,
@@ -89,6 +90,17 @@ describe('Via', () => {
     ];
     for (const text of malformed)
       expect(parseTopVia(text), text).toMatchObject({ status: 400, header: 'via' });
+  });
+
+  it('whose parameters alone are malformed still says where a refusal goes (RFC 4475 badinv01)', () => {
+    const check = (text: string, expected: object) => {
+      expect(parseTopVia(text), text).toMatchObject({ status: 400, header: 'via' });
+      expect(parseTopViaToRefuse(text), text).toMatchObject(expected);
+    };
+    check('SIP/2.0/UDP 192.0.2.15;;,;,,', { host: '192.0.2.15', port: undefined, params: [] });
+    check('SIP/2.0/UDP h:5070;rport;;branch=x', { port: 5070, params: [{ name: 'rport', value: undefined }] });
+    check('SIP/2.0/UDP h;branch=', { host: 'h', params: [] });
+    check('SIP/2.0/UDP :5070;branch=x', { status: 400, header: 'via' });
   });
 
   it('gives its branch', () => {
