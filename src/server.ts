@@ -23,6 +23,7 @@ import { Registrar, type RegistrationRejection } from './registrar/registrar.js'
 import { ServerTransactions } from './sip/transaction/server-transactions.js';
 import { ListenRefused, listenSip, type SipListeners } from './sip/transport/listeners.js';
 import type { TransportEvent } from './sip/transport/udp.js';
+import { refuseUnknownExtensions } from './sip/uas/required-extensions.js';
 import { answer } from './sip/uas/response.js';
 import { type MessageFate, UserAgentServer } from './sip/uas/user-agent-server.js';
 import { DatabaseRefused } from './store/sqlite/database.js';
@@ -121,7 +122,8 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
     const uas = new UserAgentServer({
       handlers: {
         REGISTER: (request) => registrar.handle(request),
-        OPTIONS: () => answer(200, 'OK', [['Allow', 'REGISTER, OPTIONS']]),
+        OPTIONS: (request) =>
+          refuseUnknownExtensions(request, []) ?? answer(200, 'OK', [['Allow', 'REGISTER, OPTIONS']]),
       },
       transactions,
       clock,

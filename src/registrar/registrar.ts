@@ -9,11 +9,11 @@ import type { Tally } from '../base/tally.js';
 import { type AddressOfRecord, printAddressOfRecord } from '../location/address-of-record.js';
 import type { LocationService } from '../location/location-service.js';
 import type { RegisterCommand, RegisterOutcome, RegisterPolicy } from '../location/register.js';
-import { parseOptionTags } from '../sip/grammar/headers/option-tags.js';
 import { allValues, firstValue } from '../sip/grammar/message.js';
 import { isParseError } from '../sip/grammar/sip-parse-error.js';
 import { isSipUri, parseUri, unescapedUser } from '../sip/grammar/uri.js';
 import type { IncomingRequest } from '../sip/uas/incoming-request.js';
+import { refuseUnknownExtensions } from '../sip/uas/required-extensions.js';
 import { type Answer, answer } from '../sip/uas/response.js';
 import { readAction, readUserAgent } from './register-request.js';
 import { answerOutcome } from './register-response.js';
@@ -61,11 +61,8 @@ export class Registrar {
       return this.reject(request, 'domain_not_served', answer(404, 'Not Found'));
     }
     // Step 2: extensions that must be understood.
-    const unsupported = unsupportedExtensions(request);
-    if (unsupported.length > 0) {
-      const refusal = answer(420, 'Bad Extension', [['Unsupported', unsupported.join(', ')]]);
-      return this.reject(request, 'extension_required', refusal);
-    }
+    const refusal = refuseUnknownExtensions(request, SUPPORTED_EXTENSIONS);
+    if (refusal !== undefined) return this.reject(request, 'extension_required', refusal);
     // Step 3: who is it?
     const toUser = isSipUri(request.to.uri) ? unescapedUser(request.to.uri) : undefined;
     const who = this.options.authenticator.authenticate({
@@ -205,15 +202,6 @@ const MAX_LOGGED_LENGTH = 256;
 
 function verified(given: Answer): Answer {
   return { ...given, verified: true };
-}
-
-function unsupportedExtensions(request: IncomingRequest): readonly string[] {
-  const lines = allValues(request.message.headers, 'require');
-  if (lines.length === 0) return [];
-  const tags = parseOptionTags(lines, 'require');
-  // A Require that can't be read asks for something we don't know.
-  if (isParseError(tags)) return lines;
-  return tags.filter((tag) => !SUPPORTED_EXTENSIONS.includes(tag.toLowerCase()));
 }
 
 function policyOf(domain: Domain, owner: Owner): RegisterPolicy {
