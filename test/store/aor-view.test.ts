@@ -43,7 +43,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('kick' as const), who }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('block' as const), who }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), who }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('fail' as const), who }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), who }) },
   { weight: 2, arbitrary: fc.constant({ kind: 'sweep' as const }) },
   {
