@@ -98,7 +98,10 @@ describe('Via', () => {
       expect(parseTopViaToRefuse(text), text).toMatchObject(expected);
     };
     check('SIP/2.0/UDP 192.0.2.15;;,;,,', { host: '192.0.2.15', port: undefined, params: [] });
-    check('SIP/2.0/UDP h:5070;rport;;branch=x', { port: 5070, params: [{ name: 'rport', value: undefined }] });
+    check('SIP/2.0/UDP h:5070;rport;;branch=x', {
+      port: 5070,
+      params: [{ name: 'rport', value: undefined }],
+    });
     check('SIP/2.0/UDP h;branch=', { host: 'h', params: [] });
     check('SIP/2.0/UDP :5070;branch=x', { status: 400, header: 'via' });
   });
