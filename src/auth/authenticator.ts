@@ -58,11 +58,23 @@ export type ChallengeReason =
   | 'nonce_replayed'
   | 'nonce_forgotten';
 
+/** A response that was computed and fits no credential: a wrong password, whoever is or is not behind the name. */
+export interface WrongResponse {
+  /** The digest username, as text and without `@domain`. */
+  readonly username: string;
+  /** The response as sent. */
+  readonly response: string;
+}
+
 export interface Authenticated {
   readonly kind: 'authenticated';
   readonly subscriber: Subscriber;
+  /** The digest username, as text and without `@domain`. */
+  readonly authUsername: string;
   readonly credentialId: Credential['id'];
   readonly nonceIssuedAt: Instant;
+  /** Others in the same request that were wrong: guesses may hide beside a right one. */
+  readonly wrongResponses: readonly WrongResponse[];
 }
 
 export interface Challenged {
@@ -74,6 +86,12 @@ export interface Challenged {
   readonly challenges: readonly string[];
   /** The digest username claimed, as text and with its `@domain` if it had one; undefined when there was none. */
   readonly username: string | undefined;
+  /** The same without `@domain`. */
+  readonly authUsername: string | undefined;
+  /** The algorithms offered, strongest first, and what the client named; undefined when it named none. */
+  readonly offered: readonly DigestAlgorithm[];
+  readonly answered: string | undefined;
+  readonly wrongResponses: readonly WrongResponse[];
 }
 
 export type AuthenticationResult = Authenticated | Challenged;
@@ -115,6 +133,7 @@ export class Authenticator {
     let refusal: Refused | undefined;
     let isMalformed = false;
     let considered = 0;
+    let wrong = NONE_WRONG;
     for (const value of request.authorizations) {
       const credentials = parseDigestCredentials(value);
       if (credentials === undefined) continue;
@@ -124,7 +143,10 @@ export class Authenticator {
       }
       if (credentials.realm !== realm) continue;
       const verdict = this.verify(request, credentials, now);
-      if (verdict.kind === 'authenticated') return verdict;
+      if (verdict.kind === 'authenticated') return { ...verdict, wrongResponses: wrong };
+      if (isWrongResponse(verdict.reason)) {
+        wrong = [...wrong, { username: verdict.authUsername, response: credentials.response }];
+      }
       if (refusal === undefined || (verdict.stale && !refusal.stale)) refusal = verdict;
       considered += 1;
       if (considered === MAX_CREDENTIALS_CONSIDERED) break;
@@ -134,13 +156,33 @@ export class Authenticator {
       reason: isMalformed ? 'malformed_credentials' : 'no_credentials',
       stale: false,
       username: undefined,
-      policyUser: textOf(request.toUser),
+      authUsername: textOf(request.toUser),
+      answered: undefined,
     };
-    return this.challenge(request.domain, refusal, now);
+    return this.challenge(request.domain, refusal, wrong, now);
   }
 
-  private challenge(domain: Domain, refusal: Refused, now: Instant): Challenged {
-    const policy = this.directory.challengePolicy(domain.name, refusal.policyUser);
+  /** The digest usernames, without `@domain`, that `authenticate` would look at for this domain; computes nothing. */
+  claimedUsers(authorizations: readonly string[], domain: Domain): readonly string[] {
+    const realm = octetsOf(domain.realm);
+    const claimed: string[] = [];
+    for (const value of authorizations) {
+      const credentials = parseDigestCredentials(value);
+      if (credentials === undefined || isParseError(credentials) || credentials.realm !== realm) continue;
+      claimed.push(claimedUser(textOf(credentials.username), domain).authUsername);
+      if (claimed.length === MAX_CREDENTIALS_CONSIDERED) break;
+    }
+    return claimed;
+  }
+
+  private challenge(
+    domain: Domain,
+    refusal: Refused,
+    wrongResponses: readonly WrongResponse[],
+    now: Instant,
+  ): Challenged {
+    const policy = this.directory.challengePolicy(domain.name, refusal.authUsername);
+    const offered = offeredAlgorithms(policy, domain);
     const nonce = this.mint.mint(now);
     const realm = quote(octetsOf(domain.realm));
     const stale = refusal.stale ? ', stale=true' : '';
@@ -148,10 +190,14 @@ export class Authenticator {
       kind: 'challenge',
       reason: refusal.reason,
       stale: refusal.stale,
-      challenges: offeredAlgorithms(policy, domain).map(
+      challenges: offered.map(
         (algorithm) => `Digest realm=${realm}, nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale}`,
       ),
       username: refusal.username,
+      authUsername: refusal.username === undefined ? undefined : refusal.authUsername,
+      offered,
+      answered: refusal.answered,
+      wrongResponses,
     };
   }
 
@@ -160,7 +206,7 @@ export class Authenticator {
     request: AuthenticationRequest,
     credentials: DigestCredentials,
     now: Instant,
-  ): Authenticated | Refused {
+  ): Omit<Authenticated, 'wrongResponses'> | Refused {
     const { domain } = request;
     const username = textOf(credentials.username);
     const claimed = claimedUser(username, domain);
@@ -169,7 +215,8 @@ export class Authenticator {
       reason,
       stale,
       username,
-      policyUser: claimed.authUsername,
+      authUsername: claimed.authUsername,
+      answered: credentials.algorithm,
     });
 
     const algorithm = parseAlgorithm(credentials.algorithm);
@@ -199,6 +246,7 @@ export class Authenticator {
     return {
       kind: 'authenticated',
       subscriber: match.subscriber,
+      authUsername: claimed.authUsername,
       credentialId: match.credential.id,
       nonceIssuedAt: nonce.issuedAt,
     };
@@ -235,8 +283,9 @@ interface Refused {
   readonly reason: ChallengeReason;
   readonly stale: boolean;
   readonly username: string | undefined;
-  /** Whose policy the next challenge follows. */
-  readonly policyUser: string;
+  /** Whose policy the next challenge follows: the user claimed, or the one in To when none was. */
+  readonly authUsername: string;
+  readonly answered: string | undefined;
 }
 
 type NonceUse =
@@ -254,6 +303,13 @@ interface ClaimedUser {
   readonly authUsername: string;
   /** The client put `@domain` into the digest username, and therefore into its HA1. */
   readonly isWithDomain: boolean;
+}
+
+const NONE_WRONG: readonly WrongResponse[] = [];
+
+/** Whether a response was computed and fits no credential; to a stranger these three look alike. */
+function isWrongResponse(reason: ChallengeReason): boolean {
+  return reason === 'wrong_password' || reason === 'unknown_user' || reason === 'no_secret_for_algorithm';
 }
 
 /** One for each algorithm a client may have been offered; more from one request are not worth the work. */

@@ -1,4 +1,5 @@
 import type { Instant } from '../base/clock.js';
+import { detached } from '../base/detached.js';
 
 /**
  * Whether an nc may be taken: `replayed` when it does not rise over the last one of its nonce; `forgotten` when
@@ -90,9 +91,4 @@ interface Entry {
   readonly nonce: string;
   readonly issuedAt: Instant;
   highest: number;
-}
-
-/** A copy that stands alone: a nonce cut out of a message would keep the whole message in memory with it. */
-function detached(text: string): string {
-  return Buffer.from(text).toString();
 }

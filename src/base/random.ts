@@ -3,7 +3,7 @@ import { ulid } from 'ulid';
 import type { Instant } from './clock.js';
 
 /** The kinds of opaque id, by prefix (REST resource ids: `usr_01J…`). */
-export type IdPrefix = 'usr' | 'crd' | 'bnd' | 'drg' | 'key' | 'req' | 'flw';
+export type IdPrefix = 'usr' | 'crd' | 'bnd' | 'drg' | 'key' | 'req' | 'flw' | 'ban' | 'att';
 
 /** A ULID with the resource's prefix; sorts by time of creation. Never contains `@`. */
 export function newId(prefix: IdPrefix, now: Instant): string {

@@ -98,8 +98,10 @@ describe('a right response', () => {
     expect(s.register([answer({ ...ALICE, nonce })])).toEqual({
       kind: 'authenticated',
       subscriber: expect.objectContaining({ username: 'alice' }),
+      authUsername: 'alice',
       credentialId: 'crd_alice',
       nonceIssuedAt: START,
+      wrongResponses: [],
     });
   });
 

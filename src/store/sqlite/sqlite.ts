@@ -8,6 +8,7 @@ import { LogSync } from './log-sync.js';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.js';
 import { SqliteAccountStore } from './sqlite-account-store.js';
 import { SqliteAdminStore } from './sqlite-admin-store.js';
+import { SqliteBanStore } from './sqlite-ban-store.js';
 import { SqliteLocationStore } from './sqlite-location-store.js';
 
 export interface SqliteOptions {
@@ -23,11 +24,12 @@ export interface SqliteOptions {
   readonly migrationsFolder?: string | undefined;
 }
 
-/** The three stores over one database and one writer. */
+/** The stores over one database and one writer. */
 export interface SqliteStore {
   readonly accounts: SqliteAccountStore;
   readonly location: SqliteLocationStore;
   readonly admin: SqliteAdminStore;
+  readonly bans: SqliteBanStore;
   /** Names of the migrations applied at opening. */
   readonly migrated: readonly string[];
   readonly stats: GroupCommitStats;
@@ -74,6 +76,7 @@ export function openSqliteStore(options: SqliteOptions): SqliteStore {
       accounts: new SqliteAccountStore(db, commit, rows),
       location: new SqliteLocationStore(db, commit, rows),
       admin: new SqliteAdminStore(db, commit),
+      bans: new SqliteBanStore(db, commit),
       migrated,
       stats: commit.stats,
       queued: () => commit.queued,
