@@ -1,25 +1,18 @@
-import { type Credential, MAX_ACTIVE_CREDENTIALS } from '../accounts/credential.js';
+import type { Credential } from '../accounts/credential.js';
 import {
   type ChallengePolicy,
   DIGEST_ALGORITHMS,
   type DigestAlgorithm,
   type Domain,
 } from '../accounts/domain.js';
-import type { Subscriber, SubscriberCredential, SubscriberDirectory } from '../accounts/subscriber.js';
+import type { Subscriber, SubscriberDirectory } from '../accounts/subscriber.js';
 import type { Clock, Instant } from '../base/clock.js';
 import { type DigestCredentials, parseDigestCredentials } from '../sip/grammar/headers/authorization.js';
 import { quote } from '../sip/grammar/params.js';
 import { isParseError } from '../sip/grammar/sip-parse-error.js';
 import { parseUri, sameUri } from '../sip/grammar/uri.js';
-import {
-  dummyHa1,
-  ha2,
-  ha2WithBody,
-  isSameResponse,
-  type Protection,
-  parseAlgorithm,
-  response,
-} from './digest.js';
+import { claimedUser, matchCredential } from './credential-match.js';
+import { ha2, ha2WithBody, isSameResponse, type Protection, parseAlgorithm, response } from './digest.js';
 import { NonceMint } from './nonce.js';
 import { NonceCounts } from './nonce-counts.js';
 import { octetsOf, textOf } from './octets.js';
@@ -295,16 +288,6 @@ type NonceUse =
       readonly reason: 'nonce_foreign' | 'nonce_expired' | 'nonce_replayed' | 'nonce_forgotten';
     };
 
-type Match =
-  | { readonly kind: 'right'; readonly subscriber: Subscriber; readonly credential: SubscriberCredential }
-  | { readonly kind: 'wrong'; readonly reason: ChallengeReason };
-
-interface ClaimedUser {
-  readonly authUsername: string;
-  /** The client put `@domain` into the digest username, and therefore into its HA1. */
-  readonly isWithDomain: boolean;
-}
-
 const NONE_WRONG: readonly WrongResponse[] = [];
 
 /** Whether a response was computed and fits no credential; to a stranger these three look alike. */
@@ -326,17 +309,6 @@ const SINGLE_OFFERS: Readonly<Record<Exclude<ChallengePolicy, 'all'>, readonly D
 function offeredAlgorithms(policy: ChallengePolicy, domain: Domain): readonly DigestAlgorithm[] {
   if (policy !== 'all') return SINGLE_OFFERS[policy];
   return DIGEST_ALGORITHMS.filter((algorithm) => domain.algorithms.includes(algorithm));
-}
-
-/** Whom `alice`, `alice@example.com` or `alice@alias.example.com` names; letter case matters in the user part only. */
-function claimedUser(username: string, domain: Domain): ClaimedUser {
-  const at = username.lastIndexOf('@');
-  if (at === -1) return { authUsername: username, isWithDomain: false };
-  const host = username.slice(at + 1).toLowerCase();
-  if (host === domain.name || domain.aliases.includes(host)) {
-    return { authUsername: username.slice(0, at), isWithDomain: true };
-  }
-  return { authUsername: username, isWithDomain: false };
 }
 
 /** The protection of a response, undefined when it has none (RFC 2069), or what is wrong with it. */
@@ -361,41 +333,4 @@ function isRequestUri(digestUri: string, requestUri: string): boolean {
   const claimed = parseUri(digestUri);
   const actual = parseUri(requestUri);
   return !isParseError(claimed) && !isParseError(actual) && sameUri(claimed, actual);
-}
-
-/**
- * Looks for the credential that a response was made with. A response that fits none costs exactly
- * MAX_ACTIVE_CREDENTIALS computations, whoever is or is not behind the username: what is missing is done with an
- * HA1 of nobody. Anything less would tell by its time who exists, or how many credentials somebody has. A right
- * response stops at once, which tells no more than its answer does.
- */
-function matchCredential(
-  subscriber: Subscriber | undefined,
-  claimed: ClaimedUser,
-  algorithm: DigestAlgorithm,
-  isRight: (ha1Hex: string) => boolean,
-  now: Instant,
-): Match {
-  let computed = 0;
-  let reason: ChallengeReason | undefined;
-  if (subscriber !== undefined) {
-    for (const credential of subscriber.credentials) {
-      const { ha1, ha1WithDomain } = credential.secret;
-      const ha1Hex = (claimed.isWithDomain ? ha1WithDomain : ha1)[algorithm];
-      if (ha1Hex === undefined) continue;
-      if (computed === MAX_ACTIVE_CREDENTIALS) break;
-      computed += 1;
-      if (!isRight(ha1Hex)) continue;
-      if (isPast(subscriber.expiresAt, now)) reason = 'account_expired';
-      else if (isPast(credential.expiresAt, now)) reason ??= 'credential_expired';
-      else return { kind: 'right', subscriber, credential };
-    }
-    reason ??= computed === 0 ? 'no_secret_for_algorithm' : 'wrong_password';
-  }
-  for (; computed < MAX_ACTIVE_CREDENTIALS; computed++) isRight(dummyHa1(algorithm));
-  return { kind: 'wrong', reason: reason ?? 'unknown_user' };
-}
-
-function isPast(expiresAt: Instant | null, now: Instant): boolean {
-  return expiresAt !== null && expiresAt <= now;
 }
