@@ -13,7 +13,14 @@ import { PASSWORD, TestServer, type TestServerOptions } from '../../support/test
 export async function tortureServer(options: TestServerOptions = {}): Promise<TestServer> {
   const server = await TestServer.start(options);
   await server.addDomain('example.com', {
-    aliases: ['example.net', 'example.org', 'registrar.example.com', '[2001:db8::10]'],
+    aliases: [
+      'example.net',
+      'example.org',
+      'registrar.example.com',
+      'chair-dnrc.example.com',
+      'host.example.net',
+      '[2001:db8::10]',
+    ],
   });
   for (const name of ['user', 'j.user', 'watson']) await server.addUser(name, 'example.com');
   return server;
@@ -63,6 +70,11 @@ const NOWHERE: Flow = {
     throw new Error('nothing is sent here');
   },
 };
+
+/** The message to the server itself: its Request-URI without the user. */
+export function toServer(octets: string): string {
+  return octets.replace(/^(\S+ sips?:)\S*@/, '$1');
+}
 
 /** The message with the port of its topmost Via's sent-by set, and not an octet changed otherwise. */
 export function withReturnPort(octets: string, port: number): string {

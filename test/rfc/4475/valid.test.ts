@@ -7,7 +7,16 @@ import { allValues, firstValue } from '../../../src/sip/grammar/message.js';
 import { paramValue } from '../../../src/sip/grammar/params.js';
 import { parseUri } from '../../../src/sip/grammar/uri.js';
 import { MESSAGES } from './messages.js';
-import { accept, askOverUdp, isMetWithSilence, parse, registerAs, statusOf, tortureServer } from './scene.js';
+import {
+  accept,
+  askOverUdp,
+  isMetWithSilence,
+  parse,
+  registerAs,
+  statusOf,
+  tortureServer,
+  toServer,
+} from './scene.js';
 
 const {
   wsinv,
@@ -117,7 +126,7 @@ describe('Well-formed messages are taken for what they say (RFC 4475 §3.1.1)', 
 
     const answer = await askOverUdp(server, intmeth.octets);
 
-    expect([answer.status, answer.value('Allow')]).toEqual([501, 'REGISTER, OPTIONS']);
+    expect(answer.value('Allow').split(', ')).toContain('REGISTER');
     expect(answer.value('To')).toContain('NUL:\\\0 DEL:\\\x7f"');
     expect(await statusOf(server, intmeth.octets)).toBe('501 Not Implemented');
   });
@@ -233,10 +242,10 @@ describe('Well-formed messages are taken for what they say (RFC 4475 §3.1.1)', 
     expect([from.displayName, from.uriText, from.tag]).toEqual(['caller', 'sip:caller@example.com', '323']);
   });
 
-  test('lwsdisp is answered 200', async () => {
+  test('lwsdisp to the server itself is answered 200', async () => {
     const server = await tortureServer();
 
-    expect(await statusOf(server, lwsdisp.octets)).toBe('200 OK');
+    expect(await statusOf(server, toServer(lwsdisp.octets))).toBe('200 OK');
   });
 
   test('longreq: long values and many Via are taken whole', () => {
@@ -305,10 +314,12 @@ describe('Well-formed messages are taken for what they say (RFC 4475 §3.1.1)', 
     expect(firstValue(message.headers, 'accept')?.split(/, */)).toHaveLength(6);
   });
 
-  test('semiuri is answered 200', async () => {
+  test('semiuri as an INVITE is answered 405: its Request-URI is for a user of the domain', async () => {
     const server = await tortureServer();
 
-    expect(await statusOf(server, semiuri.octets)).toBe('200 OK');
+    expect(await statusOf(server, semiuri.octets.replaceAll('OPTIONS', 'INVITE'))).toBe(
+      '405 Method Not Allowed',
+    );
   });
 
   test('semiuri: user;par=u%40example.net is another address-of-record than user', async () => {
@@ -337,19 +348,19 @@ describe('Well-formed messages are taken for what they say (RFC 4475 §3.1.1)', 
     ]);
   });
 
-  test('transports is answered 200 with all five Via values', async () => {
+  test('transports to the server itself is answered 200 with all five Via values', async () => {
     const server = await tortureServer();
 
     expect((await askOverUdp(server, transports.octets)).values('Via')).toHaveLength(5);
-    expect(await statusOf(server, transports.octets)).toBe('200 OK');
+    expect(await statusOf(server, toServer(transports.octets))).toBe('200 OK');
   });
 
   test('transports: with an unknown transport on top it is answered to where it came from', async () => {
     const server = await tortureServer();
 
-    expect(await statusOf(server, transports.octets.replace('SIP/2.0/UDP', 'SIP/2.0/UNKNOWN'))).toBe(
-      '200 OK',
-    );
+    const octets = toServer(transports.octets).replace('SIP/2.0/UDP', 'SIP/2.0/UNKNOWN');
+
+    expect(await statusOf(server, octets)).toBe('200 OK');
   });
 
   test('mpart01: a body may have any octet, and ends where Content-Length says', () => {
@@ -369,7 +380,7 @@ describe('Well-formed messages are taken for what they say (RFC 4475 §3.1.1)', 
     const wire = await server.tcp();
 
     expect(await statusOf(server, mpart01.octets)).toBe('405 Method Not Allowed');
-    wire.send(mpart01.octets + lwsdisp.octets);
+    wire.send(mpart01.octets + toServer(lwsdisp.octets));
 
     expect([(await wire.receive()).status, (await wire.receive()).status]).toEqual([405, 200]);
   });
