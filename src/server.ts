@@ -20,9 +20,11 @@ import { LocationService } from './location/location-service.js';
 import { logBindingChanges } from './observe/binding-log.js';
 import { registerSipMetrics } from './observe/sip-metrics.js';
 import { Registrar, type RegistrationRejection } from './registrar/registrar.js';
+import type { MessageBound } from './sip/grammar/sip-parse-error.js';
 import { ServerTransactions } from './sip/transaction/server-transactions.js';
 import { ListenRefused, listenSip, type SipListeners } from './sip/transport/listeners.js';
 import type { TransportEvent } from './sip/transport/udp.js';
+import { AnswerGate, type WithheldReason } from './sip/uas/answer-gate.js';
 import { refuseUnknownExtensions } from './sip/uas/required-extensions.js';
 import { answer } from './sip/uas/response.js';
 import { type MessageFate, UserAgentServer } from './sip/uas/user-agent-server.js';
@@ -56,6 +58,17 @@ const IDEMPOTENCY_SWEEP_INTERVAL_MS = 600_000;
 const UNVERIFIED_SHARE = 8;
 const MAX_IN_PROGRESS = 50_000;
 const HTTP_CLOSE_GRACE_MS = 3_000;
+/** Open HTTP connections; beyond, new ones are closed. */
+export const HTTP_MAX_CONNECTIONS = 2_000;
+/** How slow an HTTP client may be, in milliseconds, and how many header fields a request may have. */
+export const HTTP_LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 10_000,
+  /** How often the two first are looked at. */
+  connectionsCheckingInterval: 1_000,
+  maxHeaderSize: 16_384,
+} as const;
 
 /** The version of the program, from its package.json. */
 export const VERSION: string = (
@@ -87,6 +100,8 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       rejections: new Tally<RegistrationRejection>(),
       transportEvents: new Tally<TransportEvent>(),
       bindingChanges: new Tally<string>(),
+      bounds: new Tally<MessageBound>(),
+      withheld: new Tally<WithheldReason>(),
     };
     const listeners: { sip?: SipListeners } = {};
     const location = new LocationService(
@@ -130,6 +145,8 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       log,
       fates: tallies.fates,
       responses: tallies.responses,
+      bounds: tallies.bounds,
+      gate: new AnswerGate(config.sip.unverifiedAnswersPerSecond, tallies.withheld),
     });
     const sip = await listenSip({
       ...config.sip,
@@ -165,6 +182,7 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       }),
     });
     const http = createHttpServer(
+      HTTP_LIMITS,
       createHttpApp({
         accounts,
         admin,
@@ -186,6 +204,7 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
         settings: config.http,
       }),
     );
+    http.maxConnections = HTTP_MAX_CONNECTIONS;
     const httpUrl = await listenHttp(http, config.http);
     opened.push(() => closeHttp(http));
 

@@ -116,12 +116,22 @@ export const SETTINGS = {
   REGISTRAR_TCP_MAX_CONNECTIONS: {
     schema: count(1, 1_000_000),
     default: '20000',
-    help: 'open SIP connections; beyond, new ones are closed',
+    help: 'open SIP connections at each address listened on; beyond, new ones are closed',
+  },
+  REGISTRAR_TCP_MAX_CONNECTIONS_PER_SOURCE: {
+    schema: count(1, 1_000_000),
+    default: '1000',
+    help: 'those of one IPv4 address or IPv6 /64; raise it for a proxy or a NAT with many phones behind',
   },
   REGISTRAR_TCP_IDLE_SECONDS: {
     schema: count(1, 604_800),
     default: '3900',
     help: 'a SIP connection silent for that long is closed',
+  },
+  REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: {
+    schema: count(1, 1_000_000),
+    default: '200',
+    help: 'answers over UDP to an address (IPv6: /64) that has not authenticated; five times that at once',
   },
   REGISTRAR_HTTP_RATE_LIMIT_PER_MINUTE: {
     schema: count(1, 10_000_000),
@@ -182,7 +192,9 @@ export interface Config {
     readonly port: number;
     readonly retransmissionBytes: number;
     readonly tcpMaxConnections: number;
+    readonly tcpMaxConnectionsPerSource: number;
     readonly tcpIdleSeconds: number;
+    readonly unverifiedAnswersPerSecond: number;
   };
   readonly auth: { readonly nonceLifetimeSeconds: number; readonly maxNonceCounts: number };
   readonly store: { readonly path: string; readonly maxQueued: number };
@@ -229,7 +241,9 @@ export function parseConfig(given: Readonly<Record<string, string | undefined>>)
       port: value('REGISTRAR_SIP_PORT'),
       retransmissionBytes: value('REGISTRAR_RETRANSMISSION_MEMORY_MB') * 1024 * 1024,
       tcpMaxConnections: value('REGISTRAR_TCP_MAX_CONNECTIONS'),
+      tcpMaxConnectionsPerSource: value('REGISTRAR_TCP_MAX_CONNECTIONS_PER_SOURCE'),
       tcpIdleSeconds: value('REGISTRAR_TCP_IDLE_SECONDS'),
+      unverifiedAnswersPerSecond: value('REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND'),
     },
     auth: {
       nonceLifetimeSeconds: value('REGISTRAR_NONCE_LIFETIME_SECONDS'),

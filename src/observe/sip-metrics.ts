@@ -8,6 +8,8 @@ export interface SipMetricsSources {
   readonly rejections: Tally<string>;
   readonly transportEvents: Tally<string>;
   readonly bindingChanges: Tally<string>;
+  readonly bounds: Tally<string>;
+  readonly withheld: Tally<string>;
   /** Store counters by name: `commits`, `units`, `failed_commits`, `overloaded`. */
   readonly store: () => Readonly<Record<string, number>>;
   /** Counting bindings takes a while: asked once a scrape, whatever number of gauges it serves. */
@@ -43,6 +45,20 @@ export function registerSipMetrics(registry: Registry, sources: SipMetricsSource
     'Bindings created, refreshed, updated, and removed by cause',
     'change',
     sources.bindingChanges,
+  );
+  tallied(
+    registry,
+    'sip_message_bounds_exceeded_total',
+    'Messages refused because there was more of something than is taken, by what',
+    'bound',
+    sources.bounds,
+  );
+  tallied(
+    registry,
+    'sip_answers_withheld_total',
+    'Answers over UDP not sent to addresses that had not authenticated, by reason',
+    'reason',
+    sources.withheld,
   );
   new Counter({
     name: 'sip_responses_total',

@@ -4,7 +4,7 @@ import { parseExpires } from '../sip/grammar/headers/expires.js';
 import { parseQValue } from '../sip/grammar/headers/qvalue.js';
 import { allValues, firstValue } from '../sip/grammar/message.js';
 import { type Param, paramValue } from '../sip/grammar/params.js';
-import { badRequest, isParseError, type SipParseError } from '../sip/grammar/sip-parse-error.js';
+import { badRequest, isParseError, SipParseError } from '../sip/grammar/sip-parse-error.js';
 import type { IncomingRequest } from '../sip/uas/incoming-request.js';
 
 /** Contacts one REGISTER may carry. */
@@ -42,7 +42,8 @@ function readContacts(
   headerSeconds: number | undefined,
 ): RegisterCommand['action'] | SipParseError {
   if (contacts.length > MAX_CONTACTS_A_REQUEST) {
-    return badRequest(`${contacts.length} contacts in one request`, 'contact');
+    const detail = `${contacts.length} contacts in one request`;
+    return new SipParseError(400, 'Too Many Contacts', detail, 'contact', undefined, 'contact_count');
   }
   const updates: ContactUpdate[] = [];
   for (const contact of contacts) {

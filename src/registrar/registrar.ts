@@ -27,6 +27,7 @@ export type RegistrationRejection =
   | 'aor_not_in_domain'
   | 'not_authorized'
   | 'malformed_request'
+  | 'too_many_contacts'
   | 'store_overloaded'
   | 'store_failed';
 
@@ -124,7 +125,8 @@ export class Registrar {
   ): Answer | Promise<Answer> {
     const action = readAction(request);
     if (isParseError(action)) {
-      return this.reject(request, 'malformed_request', verified(answer(action.status, action.reason)));
+      const why = action.bound === 'contact_count' ? 'too_many_contacts' : 'malformed_request';
+      return this.reject(request, why, verified(answer(action.status, action.reason)));
     }
     const { flow } = request;
     const command: RegisterCommand = {

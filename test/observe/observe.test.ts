@@ -58,6 +58,8 @@ it('metrics are read when somebody scrapes, the gauges once for all of them', as
     rejections: tally('wrong_password'),
     transportEvents: tally('keepalive'),
     bindingChanges: tally('removed_expired'),
+    bounds: tally('header_count'),
+    withheld: tally('too_many'),
     store: () => ({ commits: 3 }),
     gauges: () => {
       readings++;

@@ -14,7 +14,7 @@ import {
   TOKEN,
   trimBlank,
 } from './scanner.js';
-import { badRequest, isParseError, SipParseError } from './sip-parse-error.js';
+import { badRequest, isParseError, SipParseError, tooMuch } from './sip-parse-error.js';
 
 /** The largest message taken: what fits a UDP datagram, in octets. */
 export const MAX_MESSAGE_BYTES = 65_535;
@@ -22,6 +22,8 @@ export const MAX_MESSAGE_BYTES = 65_535;
 export const MAX_HEADER_FIELDS = 256;
 /** How long the start line and each header field may be, folds included, in octets. */
 export const MAX_HEADER_LINE_BYTES = 8_192;
+/** How long a Request-URI may be, in octets: a registrar's is its domain. Beyond, 414 (RFC 3261 §21.4.12). */
+export const MAX_REQUEST_URI_BYTES = 1_024;
 
 /**
  * One header field line. `name` is the long form in lower case (`via`, `call-id`, `x-foo`), whatever was sent;
@@ -76,7 +78,7 @@ export function parseMessage(
   const length = text.length;
   let error: SipParseError | undefined;
   if (length > MAX_MESSAGE_BYTES) {
-    error = new SipParseError(513, 'Message Too Large', `more than ${MAX_MESSAGE_BYTES} octets`);
+    error = messageTooLarge(MAX_MESSAGE_BYTES);
   }
 
   // §7.5: empty lines before the start line are ignored.
@@ -107,7 +109,7 @@ export function parseMessage(
       break;
     }
     if (headers.length === MAX_HEADER_FIELDS) {
-      error ??= badRequest(`more than ${MAX_HEADER_FIELDS} header fields`, undefined, pos);
+      error ??= tooMuch('header_count', `more than ${MAX_HEADER_FIELDS} header fields`, pos);
       break;
     }
 
@@ -141,7 +143,11 @@ export function parseMessage(
       continue;
     }
     if (pos - fieldStart > MAX_HEADER_LINE_BYTES) {
-      error ??= badRequest(`header field longer than ${MAX_HEADER_LINE_BYTES} octets`, undefined, fieldStart);
+      error ??= tooMuch(
+        'header_length',
+        `header field longer than ${MAX_HEADER_LINE_BYTES} octets`,
+        fieldStart,
+      );
       continue;
     }
     if (bareCr !== -1) {
@@ -244,6 +250,12 @@ export function singleValue(
   return value;
 }
 
+/** A 513 (RFC 3261 §21.5.7). */
+export function messageTooLarge(maxOctets: number): SipParseError {
+  const detail = `more than ${maxOctets} octets`;
+  return new SipParseError(513, 'Message Too Large', detail, undefined, undefined, 'message_size');
+}
+
 /** What the start line says. A request has a method; `text` is its Request-URI, or a response's reason phrase. */
 interface StartLine {
   readonly isRequest: boolean;
@@ -254,18 +266,13 @@ interface StartLine {
 }
 
 function parseStartLine(text: string, from: number, end: number): StartLine {
-  if (end - from > MAX_HEADER_LINE_BYTES) {
-    const isRequest = !beginsWithSip(text, from, end);
-    return brokenStartLine(
-      isRequest,
-      undefined,
-      badRequest(`start line longer than ${MAX_HEADER_LINE_BYTES} octets`),
-    );
-  }
   // A method is a token and has no slash, so this tells responses from requests.
-  return beginsWithSip(text, from, end)
+  const line = beginsWithSip(text, from, end)
     ? parseStatusLine(text, from, end)
     : parseRequestLine(text, from, end);
+  if (line.error !== undefined || end - from <= MAX_HEADER_LINE_BYTES) return line;
+  const error = tooMuch('header_length', `start line longer than ${MAX_HEADER_LINE_BYTES} octets`, from);
+  return brokenStartLine(line.isRequest, undefined, error);
 }
 
 /** Request-Line = Method SP Request-URI SP SIP-Version, §7.1: single spaces, and none inside or after. */
@@ -281,6 +288,18 @@ function parseRequestLine(text: string, from: number, end: number): StartLine {
   const method = text.substring(from, methodEnd);
   let uriEnd = methodEnd + 1;
   while (uriEnd < end && !isBlank(text.charCodeAt(uriEnd))) uriEnd++;
+  if (uriEnd - methodEnd - 1 > MAX_REQUEST_URI_BYTES) {
+    const detail = `Request-URI longer than ${MAX_REQUEST_URI_BYTES} octets`;
+    const error = new SipParseError(
+      414,
+      'Request-URI Too Long',
+      detail,
+      undefined,
+      methodEnd + 1,
+      'request_uri_length',
+    );
+    return brokenStartLine(true, method, error);
+  }
   if (uriEnd === methodEnd + 1 || uriEnd === end || text.charCodeAt(uriEnd) !== SPACE) {
     return brokenStartLine(
       true,

@@ -1,8 +1,8 @@
 import { longHeaderName } from './header-names.js';
 import { parseContentLength } from './headers/content-length.js';
-import { MAX_HEADER_LINE_BYTES, MAX_MESSAGE_BYTES } from './message.js';
+import { MAX_HEADER_LINE_BYTES, MAX_MESSAGE_BYTES, messageTooLarge } from './message.js';
 import { COLON, CR, isBlank, isOf, LF, skipBlank, span, TOKEN, trimBlank } from './scanner.js';
-import { badRequest, isParseError, SipParseError } from './sip-parse-error.js';
+import { badRequest, isParseError, type SipParseError, tooMuch } from './sip-parse-error.js';
 
 /** How long start line and header fields may be together, in octets. */
 export const MAX_HEADER_SECTION_BYTES = 32_768;
@@ -168,7 +168,7 @@ export class StreamFramer {
     this.#scanned = limit;
     if (this.#end - this.#start < MAX_HEADER_SECTION_BYTES) return false;
     const detail = `header section longer than ${MAX_HEADER_SECTION_BYTES} octets`;
-    return this.#break(events, badRequest(detail), limit);
+    return this.#break(events, tooMuch('header_section_length', detail), limit);
   }
 
   /**
@@ -192,8 +192,7 @@ export class StreamFramer {
     if (isParseError(contentLength)) return this.#break(events, contentLength, headEnd);
     this.#messageEnd = headEnd + contentLength;
     if (this.#messageEnd - this.#start > this.#maxMessageBytes) {
-      const detail = `more than ${this.#maxMessageBytes} octets`;
-      return this.#break(events, new SipParseError(513, 'Message Too Large', detail), headEnd);
+      return this.#break(events, messageTooLarge(this.#maxMessageBytes), headEnd);
     }
     this.#state = IN_BODY;
     return true;

@@ -1,4 +1,5 @@
 import type { TransportName } from '../../location/binding.js';
+import type { MessageBound } from '../grammar/sip-parse-error.js';
 
 /**
  * The way a message came in and its answer goes out: a connection, or for UDP the socket and the address the
@@ -12,10 +13,16 @@ export interface Flow {
   readonly remoteAddress: string;
   readonly remotePort: number;
   /**
-   * Sends a response to the Via it answers (RFC 3261 §18.2.2). Never throws; what can't be sent is counted and
-   * dropped, as a network would.
+   * How many octets the datagram had; absent on a stream, whose handshake has shown that the peer receives at its
+   * address.
    */
-  respond(bytes: Buffer, target: ResponseTarget): void;
+  readonly datagramOctets?: number;
+  /**
+   * Sends a response to the Via it answers (RFC 3261 §18.2.2). Never throws; what can't be sent is counted and
+   * dropped, as a network would. `isVerified` says that the peer has authenticated: its connection is kept as long as
+   * the settings say.
+   */
+  respond(bytes: Buffer, target: ResponseTarget, isVerified?: boolean): void;
 }
 
 /** Where a response goes when its flow alone does not say it. */
@@ -29,5 +36,12 @@ export interface MessageReceiver {
   /** One whole message. `bytes` is not reused. */
   receive(bytes: Buffer, flow: Flow): void;
   /** A stream that can't be read on; `head` is as much of the broken message's header section as came. */
-  receiveBroken(head: Buffer, status: number, reason: string, detail: string, flow: Flow): void;
+  receiveBroken(
+    head: Buffer,
+    status: number,
+    reason: string,
+    detail: string,
+    flow: Flow,
+    bound?: MessageBound,
+  ): void;
 }

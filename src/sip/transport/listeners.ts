@@ -12,6 +12,7 @@ export interface ListenOptions {
   /** 0 takes one that is free for UDP and TCP on every address. */
   readonly port: number;
   readonly tcpMaxConnections: number;
+  readonly tcpMaxConnectionsPerSource?: number;
   readonly tcpIdleSeconds: number;
   readonly receiver: MessageReceiver;
   readonly tally: Tally<TransportEvent>;
@@ -86,6 +87,7 @@ async function openPair(address: string, port: number, options: ListenOptions): 
     tally,
     clock,
     maxConnections: options.tcpMaxConnections,
+    maxConnectionsPerSource: options.tcpMaxConnectionsPerSource,
     idleSeconds: options.tcpIdleSeconds,
   });
   try {

@@ -4,12 +4,17 @@ import { newId } from '../../base/random.js';
 import type { Tally } from '../../base/tally.js';
 import { StreamFramer } from '../grammar/stream-framer.js';
 import type { Flow, MessageReceiver, ResponseTarget } from './flow.js';
+import { sourceNetwork } from './source-network.js';
 import type { TransportEvent } from './udp.js';
 
 /** What a peer may leave unread before its connection is closed. */
 export const MAX_UNSENT_BYTES = 256 * 1024;
 /** A message must be whole that long after its first byte. */
 export const MESSAGE_DEADLINE_MS = 20_000;
+/** A connection must bring its first whole message that soon; keep-alives are none. */
+export const FIRST_MESSAGE_DEADLINE_MS = 10_000;
+/** A connection over which nobody has authenticated is closed after that much silence, or the settings' if less. */
+export const UNVERIFIED_IDLE_SECONDS = 120;
 /** Connections that answers to closed flows may open at the same time. */
 export const MAX_REPLY_CONNECTIONS = 64;
 const REPLY_CONNECT_TIMEOUT_MS = 4_000;
@@ -25,10 +30,14 @@ export interface TcpOptions {
   readonly clock: Clock;
   /** Open connections at most; further ones are closed at once. */
   readonly maxConnections: number;
+  /** As many of them from one IPv4 address or IPv6 /64; without it one source may have all. */
+  readonly maxConnectionsPerSource?: number | undefined;
   /** A connection without any byte for that long is closed. */
   readonly idleSeconds: number;
   /** Another MESSAGE_DEADLINE_MS; for tests. */
   readonly messageDeadlineMs?: number | undefined;
+  /** Another FIRST_MESSAGE_DEADLINE_MS; for tests. */
+  readonly firstMessageDeadlineMs?: number | undefined;
   /** Another MAX_UNSENT_BYTES; for tests. */
   readonly maxUnsentBytes?: number | undefined;
 }
@@ -36,6 +45,8 @@ export interface TcpOptions {
 /** SIP over TCP (RFC 3261 §18): one listening socket and its connections, each of them a flow. */
 export class TcpTransport {
   private readonly flows = new Map<string, TcpFlow>();
+  /** Open connections by source. */
+  private readonly sources = new Map<string, number>();
   private replyConnections = 0;
 
   private constructor(
@@ -97,11 +108,28 @@ export class TcpTransport {
       socket.destroy();
       return;
     }
+    const source = sourceNetwork(socket.remoteAddress);
+    const ofSource = this.sources.get(source) ?? 0;
+    if (ofSource >= (options.maxConnectionsPerSource ?? options.maxConnections)) {
+      options.tally.count('connection_refused_source');
+      socket.destroy();
+      return;
+    }
+    this.sources.set(source, ofSource + 1);
     const flow = new TcpFlow(socket, newId('flw', options.clock.now()), options, (bytes, target) =>
       this.replyElsewhere(bytes, target),
     );
     this.flows.set(flow.id, flow);
-    socket.once('close', () => this.flows.delete(flow.id));
+    socket.once('close', () => {
+      this.flows.delete(flow.id);
+      this.leave(source);
+    });
+  }
+
+  private leave(source: string): void {
+    const left = (this.sources.get(source) ?? 0) - 1;
+    if (left > 0) this.sources.set(source, left);
+    else this.sources.delete(source);
   }
 
   /** The flow is gone: open a connection to where its Via points (RFC 3261 §18.2.2). */
@@ -129,6 +157,8 @@ class TcpFlow implements Flow {
   readonly remotePort: number;
   private readonly framer = new StreamFramer();
   private deadline: NodeJS.Timeout | undefined;
+  private firstMessageDeadline: NodeJS.Timeout | undefined;
+  private isVerified = false;
 
   constructor(
     private readonly socket: Socket,
@@ -138,15 +168,28 @@ class TcpFlow implements Flow {
   ) {
     this.remoteAddress = (socket.remoteAddress ?? '').replace(/%.*$/, '');
     this.remotePort = socket.remotePort ?? 0;
-    socket.setTimeout(options.idleSeconds * 1000, () => this.drop('connection_idle'));
+    const idleSeconds = Math.min(options.idleSeconds, UNVERIFIED_IDLE_SECONDS);
+    socket.setTimeout(idleSeconds * 1000, () => this.drop('connection_idle'));
+    this.firstMessageDeadline = setTimeout(
+      () => this.drop('connection_silent'),
+      options.firstMessageDeadlineMs ?? FIRST_MESSAGE_DEADLINE_MS,
+    );
     socket.on('data', (chunk) => this.read(chunk));
     socket.on('error', () => this.drop('connection_broken'));
-    socket.once('close', () => clearTimeout(this.deadline));
+    socket.once('close', () => {
+      clearTimeout(this.deadline);
+      clearTimeout(this.firstMessageDeadline);
+    });
   }
 
-  respond(bytes: Buffer, target: ResponseTarget): void {
+  respond(bytes: Buffer, target: ResponseTarget, isVerified = false): void {
+    if (isVerified && !this.isVerified) {
+      this.isVerified = true;
+      this.socket.setTimeout(this.options.idleSeconds * 1000);
+    }
     if (!this.socket.writable) {
-      this.replyElsewhere(bytes, target);
+      // Nowhere but where the request came from: a Via names whatever its sender likes.
+      this.replyElsewhere(bytes, { address: this.remoteAddress, port: target.port });
       return;
     }
     if (this.socket.writableLength > (this.options.maxUnsentBytes ?? MAX_UNSENT_BYTES)) {
@@ -170,6 +213,7 @@ class TcpFlow implements Flow {
         case 'message':
           // What waits now, if anything, is the beginning of another message with a deadline of its own.
           this.stopWatching();
+          clearTimeout(this.firstMessageDeadline);
           this.options.receiver.receive(event.bytes, this);
           break;
         case 'ping':
@@ -179,9 +223,9 @@ class TcpFlow implements Flow {
           else if (this.socket.writable) this.socket.write(PONG);
           break;
         case 'broken': {
-          const { status, reason, detail } = event.error;
+          const { status, reason, detail, bound } = event.error;
           this.options.tally.count('connection_broken');
-          this.options.receiver.receiveBroken(event.head, status, reason, detail, this);
+          this.options.receiver.receiveBroken(event.head, status, reason, detail, this, bound);
           this.end();
           return;
         }

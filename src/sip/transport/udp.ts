@@ -17,6 +17,8 @@ export type TransportEvent =
   | 'unanswerable'
   | 'send_failed'
   | 'connection_refused_full'
+  | 'connection_refused_source'
+  | 'connection_silent'
   | 'connection_idle'
   | 'connection_slow'
   | 'connection_broken'
@@ -71,7 +73,7 @@ export class UdpTransport {
         return;
       }
       if (!isMessage(bytes, tally)) return;
-      receiver.receive(bytes, new UdpFlow(transport, withoutZone(source.address), source.port));
+      receiver.receive(bytes, new UdpFlow(transport, withoutZone(source.address), source.port, bytes.length));
     });
     return transport;
   }
@@ -100,6 +102,7 @@ class UdpFlow implements Flow {
     private readonly socket: UdpTransport,
     readonly remoteAddress: string,
     readonly remotePort: number,
+    readonly datagramOctets: number,
   ) {}
 
   respond(bytes: Buffer, target: ResponseTarget): void {

@@ -21,6 +21,21 @@ export function answer(
 }
 
 /**
+ * The answer with less in it, undefined when nothing can be left out: a success says what it says without header
+ * fields, and of several challenges the first goes, so that the one that every phone speaks is the last to stay.
+ */
+export function shortened(given: Answer): Answer | undefined {
+  if (given.status < 300 && given.headers.length > 0) return { ...given, headers: [] };
+  const first = given.headers.findIndex(isChallenge);
+  if (first === given.headers.findLastIndex(isChallenge)) return undefined;
+  return { ...given, headers: given.headers.toSpliced(first, 1) };
+}
+
+function isChallenge([name]: readonly [name: string, value: string]): boolean {
+  return name === 'WWW-Authenticate';
+}
+
+/**
  * The octets of a response (RFC 3261 §8.2.6): all Via in order with `topVia` for the first, From, To with `toTag`
  * unless it has a tag, Call-ID and CSeq as sent. Record-Route is never returned (§10.3).
  */

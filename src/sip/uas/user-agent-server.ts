@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../../base/clock.js';
+import type { Clock, Instant } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import type { Tally } from '../../base/tally.js';
 import { parseTopViaToRefuse, stampTopVia } from '../grammar/headers/via.js';
 import { firstValue, type HeaderField, parseMessage } from '../grammar/message.js';
-import { isParseError, SipParseError } from '../grammar/sip-parse-error.js';
+import { isParseError, type MessageBound, SipParseError } from '../grammar/sip-parse-error.js';
 import { parseUri } from '../grammar/uri.js';
 import type { ServerTransactions } from '../transaction/server-transactions.js';
 import { transactionKey } from '../transaction/transaction-key.js';
-import type { Flow, MessageReceiver } from '../transport/flow.js';
+import type { Flow, MessageReceiver, ResponseTarget } from '../transport/flow.js';
 import { responseTarget, viaStamp } from '../transport/response-target.js';
+import type { AnswerGate } from './answer-gate.js';
 import { type IncomingRequest, readRequest } from './incoming-request.js';
-import { type Answer, answer, renderResponse } from './response.js';
+import { type Answer, answer, renderResponse, shortened } from './response.js';
 
 /** Answers the requests of one method. A rejected promise is answered with 500. */
 export type RequestHandler = (request: IncomingRequest) => Answer | Promise<Answer>;
@@ -36,6 +37,10 @@ export interface UserAgentServerOptions {
   readonly fates: Tally<MessageFate>;
   /** Responses by method and status: `REGISTER 200`; methods that nobody knows count together, as `other`. */
   readonly responses: Tally<string>;
+  /** Messages refused because they are larger than is taken, in whatever way. */
+  readonly bounds?: Tally<MessageBound>;
+  /** Holds back what strangers could turn against others; without it everything is answered. */
+  readonly gate?: AnswerGate;
 }
 
 /** Methods that are known and mean something to other servers (RFC 3261 §8.2.1 asks 405 for them, 501 for the rest). */
@@ -96,13 +101,21 @@ export class UserAgentServer implements MessageReceiver {
     this.answerBroken(message.method, message.headers, message.error, flow);
   }
 
-  receiveBroken(head: Buffer, status: number, reason: string, detail: string, flow: Flow): void {
+  receiveBroken(
+    head: Buffer,
+    status: number,
+    reason: string,
+    detail: string,
+    flow: Flow,
+    bound?: MessageBound,
+  ): void {
     const message = parseMessage(head.toString('latin1'), { framing: 'datagram' });
     if (message.kind === 'response' || (message.kind === 'broken' && !message.isRequest)) {
       this.options.fates.count('response_dropped');
       return;
     }
-    this.answerBroken(message.method, message.headers, new SipParseError(status, reason, detail), flow);
+    const error = new SipParseError(status, reason, detail, undefined, undefined, bound);
+    this.answerBroken(message.method, message.headers, error, flow);
   }
 
   /** Takes no more messages; resolves when everything that was taken has been answered. */
@@ -140,7 +153,7 @@ export class UserAgentServer implements MessageReceiver {
         return;
       case 'replay':
         fates.count('replayed');
-        this.send(request, arrival.response);
+        this.deliver(arrival.response, request.flow, targetOf(request), false, request.receivedAt);
         return;
       case 'merged':
         fates.count('merged');
@@ -205,7 +218,8 @@ export class UserAgentServer implements MessageReceiver {
     error: SipParseError,
     flow: Flow,
   ): void {
-    const { fates, log } = this.options;
+    const { fates, log, bounds, clock } = this.options;
+    if (error.bound !== undefined) bounds?.count(error.bound);
     const viaText = firstValue(headers, 'via');
     const via = viaText === undefined ? undefined : parseTopViaToRefuse(viaText);
     const answerable = via !== undefined && !isParseError(via) && method !== 'ACK';
@@ -230,27 +244,65 @@ export class UserAgentServer implements MessageReceiver {
       HAS_TAG.test(firstValue(headers, 'to') ?? '') ? undefined : this.newTag(),
       answer(error.status, error.reason),
     );
-    this.countResponse(method, error.status);
-    flow.respond(bytes, responseTarget(via, flow.remoteAddress, flow.remotePort));
+    const target = responseTarget(via, flow.remoteAddress, flow.remotePort);
+    if (this.deliver(bytes, flow, target, false, clock.now())) this.countResponse(method, error.status);
   }
 
-  /** Renders and sends; returns what was sent. */
+  /** Renders and sends; returns what was sent, or would have been. */
   private respond(request: IncomingRequest, given: Answer): Buffer {
-    const { via, viaText, flow, to, message } = request;
-    const { received, rport } = viaStamp(via, flow.remoteAddress, flow.remotePort);
-    const bytes = renderResponse(
-      message.headers,
-      stampTopVia(viaText, received, rport),
-      to.tag === undefined ? this.newTag() : undefined,
-      given,
-    );
-    this.countResponse(message.method, given.status);
-    this.send(request, bytes);
+    const { flow, message, receivedAt } = request;
+    const target = targetOf(request);
+    const bytes = this.render(request, given, target);
+    if (this.deliver(bytes, flow, target, given.verified, receivedAt)) {
+      this.countResponse(message.method, given.status);
+    }
     return bytes;
   }
 
-  private send({ via, flow }: IncomingRequest, bytes: Buffer): void {
-    flow.respond(bytes, responseTarget(via, flow.remoteAddress, flow.remotePort));
+  /** The octets of the answer; made shorter where it would be too large for an address that has shown nothing. */
+  private render(request: IncomingRequest, given: Answer, target: ResponseTarget): Buffer {
+    const { via, viaText, flow, to, message, receivedAt } = request;
+    const { received, rport } = viaStamp(via, flow.remoteAddress, flow.remotePort);
+    const topVia = stampTopVia(viaText, received, rport);
+    const toTag = to.tag === undefined ? this.newTag() : undefined;
+    let bytes = renderResponse(message.headers, topVia, toTag, given);
+    let shorter = given.verified ? undefined : shortened(given);
+    while (shorter !== undefined && this.isTooLarge(bytes, flow, target, receivedAt)) {
+      bytes = renderResponse(message.headers, topVia, toTag, shorter);
+      shorter = shortened(shorter);
+    }
+    return bytes;
+  }
+
+  private isTooLarge(bytes: Buffer, flow: Flow, target: ResponseTarget, now: Instant): boolean {
+    const { gate } = this.options;
+    if (gate === undefined || flow.datagramOctets === undefined) return false;
+    return gate.isTooLarge(bytes.length, flow.datagramOctets) && !gate.isProven(target.address, now);
+  }
+
+  /**
+   * Sends, unless it would go to an address that has shown nothing and has got enough; false then. A retransmission
+   * counts as unverified whoever it is from: what it asks for again may have been sent to another address.
+   */
+  private deliver(
+    bytes: Buffer,
+    flow: Flow,
+    target: ResponseTarget,
+    verified: boolean,
+    now: Instant,
+  ): boolean {
+    const { gate } = this.options;
+    if (gate !== undefined && flow.datagramOctets !== undefined) {
+      if (verified) gate.prove(flow.remoteAddress, now);
+      else if (
+        !gate.isProven(target.address, now) &&
+        !gate.admits(target.address, bytes.length, flow.datagramOctets, now)
+      ) {
+        return false;
+      }
+    }
+    flow.respond(bytes, target, verified);
+    return true;
   }
 
   /** A method is any word a stranger makes up: only those known get a counter of their own. */
@@ -263,6 +315,10 @@ export class UserAgentServer implements MessageReceiver {
     this.tagCount++;
     return `${this.tagPrefix}${this.tagCount.toString(36)}`;
   }
+}
+
+function targetOf({ via, flow }: IncomingRequest): ResponseTarget {
+  return responseTarget(via, flow.remoteAddress, flow.remotePort);
 }
 
 function overloaded(): Answer {

@@ -7,6 +7,7 @@ import {
   MAX_HEADER_FIELDS,
   MAX_HEADER_LINE_BYTES,
   MAX_MESSAGE_BYTES,
+  MAX_REQUEST_URI_BYTES,
   parseMessage,
   printMessage,
   type SipMessage,
@@ -111,12 +112,24 @@ describe('the start line', () => {
   });
 
   it('longer than its bound is a 400', () => {
-    const line = (length: number) => `REGISTER sip:${'a'.repeat(length - 21)} SIP/2.0`;
+    const line = (length: number) => `${'A'.repeat(length - 14)} sip:a SIP/2.0`;
     expect(parse(`${line(MAX_HEADER_LINE_BYTES)}\r\n\r\n`).kind).toBe('request');
     expect(broken(`${line(MAX_HEADER_LINE_BYTES + 1)}\r\n\r\n`)).toMatchObject({
       isRequest: true,
-      error: { status: 400 },
+      error: { status: 400, bound: 'header_length' },
     });
+  });
+
+  it('with a Request-URI longer than its bound is a 414', () => {
+    const line = (length: number) => `REGISTER sip:${'a'.repeat(length - 4)} SIP/2.0`;
+    expect(parse(`${line(MAX_REQUEST_URI_BYTES)}\r\n\r\n`).kind).toBe('request');
+    for (const length of [MAX_REQUEST_URI_BYTES + 1, 60_000]) {
+      expect(broken(`${line(length)}\r\n\r\n`)).toMatchObject({
+        isRequest: true,
+        method: 'REGISTER',
+        error: { status: 414, bound: 'request_uri_length' },
+      });
+    }
   });
 
   it('40: may come after empty lines', () => {
