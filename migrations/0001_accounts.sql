@@ -12,6 +12,7 @@ CREATE TABLE domains (
   max_bindings_per_user   INTEGER NOT NULL,
   overflow                TEXT NOT NULL,
   sequence                TEXT NOT NULL,
+  routing                 TEXT NOT NULL,
   max_users               INTEGER,
   user_count              INTEGER NOT NULL DEFAULT 0,  -- kept by the triggers below
   created_at              INTEGER NOT NULL,

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { Registry } from 'prom-client';
 import { AccountService } from './accounts/account-service.js';
 import { DIGEST_ALGORITHMS } from './accounts/domain.js';
@@ -19,14 +20,14 @@ import type { BindingChange } from './location/decision.js';
 import { LocationService } from './location/location-service.js';
 import { logBindingChanges } from './observe/binding-log.js';
 import { registerSipMetrics } from './observe/sip-metrics.js';
+import { Redirector } from './redirect/redirector.js';
 import { Registrar, type RegistrationRejection } from './registrar/registrar.js';
 import type { MessageBound } from './sip/grammar/sip-parse-error.js';
 import { ServerTransactions } from './sip/transaction/server-transactions.js';
 import { ListenRefused, listenSip, type SipListeners } from './sip/transport/listeners.js';
+import { OwnAddresses } from './sip/transport/own-addresses.js';
 import type { TransportEvent } from './sip/transport/udp.js';
 import { AnswerGate, type WithheldReason } from './sip/uas/answer-gate.js';
-import { refuseUnknownExtensions } from './sip/uas/required-extensions.js';
-import { answer } from './sip/uas/response.js';
 import { type MessageFate, UserAgentServer } from './sip/uas/user-agent-server.js';
 import { DatabaseRefused } from './store/sqlite/database.js';
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite.js';
@@ -103,7 +104,7 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       bounds: new Tally<MessageBound>(),
       withheld: new Tally<WithheldReason>(),
     };
-    const listeners: { sip?: SipListeners } = {};
+    const listeners: { sip?: SipListeners; own?: OwnAddresses } = {};
     const location = new LocationService(
       store.location,
       { close: (flowId) => listeners.sip?.closeFlow(flowId) ?? false },
@@ -125,6 +126,10 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       accounts,
       authenticator,
       location,
+      own: {
+        has: (host, port) => listeners.own?.has(host, port) ?? false,
+        hasPort: (port) => listeners.own?.hasPort(port) ?? false,
+      },
       clock,
       log,
       rejections: tallies.rejections,
@@ -134,12 +139,13 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       maxUnverifiedBytes: config.sip.retransmissionBytes / UNVERIFIED_SHARE,
       maxInProgress: MAX_IN_PROGRESS,
     });
+    const redirector = new Redirector({ accounts, location });
     const uas = new UserAgentServer({
       handlers: {
         REGISTER: (request) => registrar.handle(request),
-        OPTIONS: (request) =>
-          refuseUnknownExtensions(request, []) ?? answer(200, 'OK', [['Allow', 'REGISTER, OPTIONS']]),
       },
+      others: (request) => redirector.handle(request),
+      serverHeader: config.sip.serverHeader,
       transactions,
       clock,
       log,
@@ -158,6 +164,7 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       throw error instanceof ListenRefused ? new ConfigError(error.setting, error.message) : error;
     });
     listeners.sip = sip;
+    listeners.own = new OwnAddresses(sip.list, networkInterfaces());
     opened.push(async () => {
       await uas.close();
       await sip.close();

@@ -22,6 +22,13 @@ export type OverflowPolicy = (typeof OVERFLOW_POLICIES)[number];
 export const SEQUENCE_POLICIES = ['strict', 'fresh_nonce'] as const;
 export type SequencePolicy = (typeof SEQUENCE_POLICIES)[number];
 
+/**
+ * What requests other than REGISTER to an address of the domain get: nothing but a 405, or the way to the user's
+ * phones (302, RFC 3261 §8.3).
+ */
+export const ROUTING_POLICIES = ['off', 'redirect'] as const;
+export type RoutingPolicy = (typeof ROUTING_POLICIES)[number];
+
 /** A served SIP domain with the rules its registrations live by. Addressed by its immutable lower-case name. */
 export interface Domain {
   readonly name: string;
@@ -39,6 +46,7 @@ export interface Domain {
   readonly maxBindingsPerUser: number;
   readonly overflow: OverflowPolicy;
   readonly sequence: SequencePolicy;
+  readonly routing: RoutingPolicy;
   /** How many users the domain may have; null is no limit. */
   readonly maxUsers: number | null;
   readonly createdAt: Instant;
@@ -63,6 +71,7 @@ export function defaultDomainSettings(name: string): DomainSettings {
     maxBindingsPerUser: 10,
     overflow: 'reject',
     sequence: 'strict',
+    routing: 'off',
     maxUsers: null,
   };
 }

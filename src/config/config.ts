@@ -26,6 +26,10 @@ const addresses = z
     'not a comma-separated list of IP addresses',
   );
 
+// Server = server-val *(LWS server-val), RFC 3261 §25.1, with single blanks and plain comments.
+const SERVER_HEADER =
+  /^(?:[\w.!%*+`'~-]+(?:\/[\w.!%*+`'~-]+)?|\([\x20-\x27\x2a-\x5b\x5d-\x7e]*\))(?: (?:[\w.!%*+`'~-]+(?:\/[\w.!%*+`'~-]+)?|\([\x20-\x27\x2a-\x5b\x5d-\x7e]*\)))*$/;
+
 function isNetwork(text: string): boolean {
   const [address = '', prefix] = text.trim().split('/');
   const width = isIP(address) === 4 ? 32 : 128;
@@ -133,6 +137,15 @@ export const SETTINGS = {
     default: '200',
     help: 'answers over UDP to an address (IPv6: /64) that has not authenticated; five times that at once',
   },
+  REGISTRAR_SIP_SERVER_HEADER: {
+    schema: z
+      .string()
+      .max(64)
+      .regex(SERVER_HEADER, 'not products (name or name/version) and comments in parentheses')
+      .optional(),
+    default: undefined,
+    help: 'what the Server header field of SIP responses says; without it there is none',
+  },
   REGISTRAR_HTTP_RATE_LIMIT_PER_MINUTE: {
     schema: count(1, 10_000_000),
     default: '6000',
@@ -194,6 +207,8 @@ export interface Config {
     readonly tcpMaxConnections: number;
     readonly tcpMaxConnectionsPerSource: number;
     readonly tcpIdleSeconds: number;
+    /** What the Server header field of responses says. */
+    readonly serverHeader: string | undefined;
     readonly unverifiedAnswersPerSecond: number;
   };
   readonly auth: { readonly nonceLifetimeSeconds: number; readonly maxNonceCounts: number };
@@ -243,6 +258,7 @@ export function parseConfig(given: Readonly<Record<string, string | undefined>>)
       tcpMaxConnections: value('REGISTRAR_TCP_MAX_CONNECTIONS'),
       tcpMaxConnectionsPerSource: value('REGISTRAR_TCP_MAX_CONNECTIONS_PER_SOURCE'),
       tcpIdleSeconds: value('REGISTRAR_TCP_IDLE_SECONDS'),
+      serverHeader: value('REGISTRAR_SIP_SERVER_HEADER'),
       unverifiedAnswersPerSecond: value('REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND'),
     },
     auth: {

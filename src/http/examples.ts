@@ -24,6 +24,7 @@ export const exampleDomain: DomainBody = {
   max_bindings_per_user: 10,
   overflow: 'reject',
   sequence: 'strict',
+  routing: 'off',
   max_users: null,
   created_at: '2026-11-22T10:15:30.000Z',
   updated_at: '2026-11-22T10:15:30.000Z',

@@ -12,9 +12,11 @@ import type { RegisterCommand, RegisterOutcome, RegisterPolicy } from '../locati
 import { allValues, firstValue } from '../sip/grammar/message.js';
 import { isParseError } from '../sip/grammar/sip-parse-error.js';
 import { isSipUri, parseUri, unescapedUser } from '../sip/grammar/uri.js';
+import type { OwnAddresses } from '../sip/transport/own-addresses.js';
 import type { IncomingRequest } from '../sip/uas/incoming-request.js';
 import { refuseUnknownExtensions } from '../sip/uas/required-extensions.js';
 import { type Answer, answer } from '../sip/uas/response.js';
+import { findLoopingContact } from './looping-contact.js';
 import { readAction, readUserAgent } from './register-request.js';
 import { answerOutcome } from './register-response.js';
 
@@ -27,6 +29,7 @@ export type RegistrationRejection =
   | 'aor_not_in_domain'
   | 'not_authorized'
   | 'malformed_request'
+  | 'contact_loops'
   | 'too_many_contacts'
   | 'store_overloaded'
   | 'store_failed';
@@ -35,6 +38,8 @@ export interface RegistrarOptions {
   readonly accounts: AccountService;
   readonly authenticator: Authenticator;
   readonly location: LocationService;
+  /** Where this server is listening. */
+  readonly own: Pick<OwnAddresses, 'has' | 'hasPort'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly rejections: Tally<RegistrationRejection>;
@@ -127,6 +132,17 @@ export class Registrar {
     if (isParseError(action)) {
       const why = action.bound === 'contact_count' ? 'too_many_contacts' : 'malformed_request';
       return this.reject(request, why, verified(answer(action.status, action.reason)));
+    }
+    const looping =
+      action.kind === 'update'
+        ? findLoopingContact(action.contacts, {
+            own: this.options.own,
+            user: owner.aor.user,
+            isDomain: (host) => this.isServedAs(domain, host),
+          })
+        : undefined;
+    if (looping !== undefined) {
+      return this.reject(request, 'contact_loops', verified(answer(403, 'Contact Leads Back Here')));
     }
     const { flow } = request;
     const command: RegisterCommand = {

@@ -58,6 +58,10 @@ const BOUNDS: Readonly<
   REGISTRAR_TCP_MAX_CONNECTIONS_PER_SOURCE: { good: ['1', '1000000'], bad: ['0', '1000001'] },
   REGISTRAR_TCP_IDLE_SECONDS: { good: ['1', '604800'], bad: ['0', '604801'] },
   REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: { good: ['1', '1000000'], bad: ['0', '1000001'] },
+  REGISTRAR_SIP_SERVER_HEADER: {
+    good: ['sip-registrar', 'sip-registrar/1.0 (edge, 2)', '(only a comment)'],
+    bad: ['two  blanks', 'a/b/c', '(unclosed', 'ends with ', 'a\r\nVia: b', 'ä', 'x'.repeat(65)],
+  },
   REGISTRAR_HTTP_RATE_LIMIT_PER_MINUTE: { good: ['1', '10000000'], bad: ['0', '10000001'] },
   REGISTRAR_HTTP_FAILED_AUTH_LIMIT_PER_MINUTE: { good: ['1', '1000000'], bad: ['0', '1000001'] },
   REGISTRAR_HTTP_MAX_BODY_BYTES: { good: ['1024', '10485760'], bad: ['1023', '10485761'] },

@@ -38,26 +38,18 @@ describe('What every request is checked for (RFC 3261 §8.2)', () => {
     expect(answer.status).toBe(200);
   });
 
-  test.each([
-    'INVITE',
-    'BYE',
-    'CANCEL',
-    'MESSAGE',
-    'SUBSCRIBE',
-    'NOTIFY',
-    'PUBLISH',
-    'REFER',
-    'INFO',
-    'UPDATE',
-  ])('27: %s is known and not for a registrar: 405 with Allow', async (method) => {
-    const server = await serverWithAlice();
-    const phone = await server.phone('alice');
+  test.each(['INVITE', 'BYE', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'PUBLISH', 'REFER', 'INFO', 'UPDATE'])(
+    '27: %s is known and not for a registrar: 405 with Allow',
+    async (method) => {
+      const server = await serverWithAlice();
+      const phone = await server.phone('alice');
 
-    const answer = await phone.exchange(phone.compose({ method, requestUri: 'sip:alice@example.com' }));
+      const answer = await phone.exchange(phone.compose({ method, requestUri: 'sip:alice@example.com' }));
 
-    expect(answer.status).toBe(405);
-    expect(answer.value('Allow').split(', ')).toContain('REGISTER');
-  });
+      expect(answer.status).toBe(405);
+      expect(answer.value('Allow').split(', ')).toContain('REGISTER');
+    },
+  );
 
   test('27: an unknown method is answered 501', async () => {
     const server = await serverWithAlice();
@@ -92,7 +84,7 @@ describe('What every request is checked for (RFC 3261 §8.2)', () => {
     const answer = await phone.exchange(phone.compose({ method: 'OPTIONS' }));
 
     expect(answer.status).toBe(200);
-    expect(answer.value('Allow').split(', ').toSorted()).toEqual(['OPTIONS', 'REGISTER']);
+    expect(answer.value('Allow').split(', ').toSorted()).toEqual(['ACK', 'CANCEL', 'OPTIONS', 'REGISTER']);
   });
 
   test('28: SIP/7.0 is answered 505', async () => {
@@ -229,5 +221,19 @@ describe('What every request is checked for (RFC 3261 §8.2)', () => {
     const answer = await phone.register({ contacts: [`<${DESK}>`] });
 
     expect([answer.values('Server'), answer.values('User-Agent')]).toEqual([[], []]);
+  });
+
+  test('R13: told to, it says what it was told in every response', async () => {
+    const server = await serverWithAlice({ settings: { REGISTRAR_SIP_SERVER_HEADER: 'edge/2 (tests)' } });
+    const phone = await server.phone('alice');
+    const answers = [
+      await phone.fetchChallenge(),
+      await phone.register({ contacts: [`<${DESK}>`] }),
+      await phone.exchange(phone.compose({ method: 'INVITE', requestUri: 'sip:alice@example.com' })),
+      await phone.exchange(phone.compose({}).replace(/\r\nCSeq: [^\r]*/, '')),
+    ];
+
+    expect(answers.map(({ status }) => status)).toEqual([401, 200, 405, 400]);
+    for (const answer of answers) expect(answer.value('Server')).toBe('edge/2 (tests)');
   });
 });

@@ -16,6 +16,7 @@ export function domainBody(domain: Domain): DomainBody {
     max_bindings_per_user: domain.maxBindingsPerUser,
     overflow: domain.overflow,
     sequence: domain.sequence,
+    routing: domain.routing,
     max_users: domain.maxUsers,
     created_at: fromInstant(domain.createdAt),
     updated_at: fromInstant(domain.updatedAt),
@@ -39,6 +40,7 @@ export function domainSettings(
     maxBindingsPerUser: given.max_bindings_per_user,
     overflow: given.overflow,
     sequence: given.sequence,
+    routing: given.routing,
     maxUsers: given.max_users,
   };
   return mentioned(settings, defaults);

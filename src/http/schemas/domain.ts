@@ -4,6 +4,7 @@ import {
   DIGEST_ALGORITHMS,
   DOMAIN_SORT_FIELDS,
   OVERFLOW_POLICIES,
+  ROUTING_POLICIES,
   SEQUENCE_POLICIES,
 } from '../../accounts/domain.js';
 import { MAX_BINDINGS_LIMIT } from '../../accounts/rules.js';
@@ -91,6 +92,11 @@ const settings = {
       'What a CSeq that is not higher means: a late copy, or a restarted phone if its nonce is younger than the binding.',
     example: 'strict',
   }),
+  routing: z.enum(ROUTING_POLICIES).meta({
+    description:
+      'What other requests than REGISTER to a user of the domain get: 405, or a 302 with the contacts of the user, by falling q. redirect tells anybody who asks where users are and who exists.',
+    example: 'off',
+  }),
   max_users: z.int().min(1).max(MAX_USERS).nullable().meta({
     description: 'How many users the domain may have; null is no limit.',
     example: null,
@@ -123,6 +129,7 @@ export const newDomain = z
     max_bindings_per_user: settings.max_bindings_per_user.optional(),
     overflow: settings.overflow.optional(),
     sequence: settings.sequence.optional(),
+    routing: settings.routing.optional(),
     max_users: settings.max_users.optional(),
   })
   .meta({ id: 'NewDomain', description: 'A domain to serve; what is left out takes its default.' });
@@ -140,6 +147,7 @@ export const domainPatch = z
     max_bindings_per_user: settings.max_bindings_per_user.nullish(),
     overflow: settings.overflow.nullish(),
     sequence: settings.sequence.nullish(),
+    routing: settings.routing.nullish(),
     max_users: settings.max_users.nullish(),
   })
   .meta({ id: 'DomainPatch', description: 'What to change (RFC 7396); null takes the default back.' });

@@ -86,7 +86,8 @@ export class ServerTransactions {
     this.unverified.rotateIfAged(now);
   }
 
-  private find(key: string, now: Instant): ServerTransaction | undefined {
+  /** The transaction of a request that is being worked on or was answered lately; what CANCEL asks (§9.2). */
+  find(key: string, now: Instant): ServerTransaction | undefined {
     if (this.inProgress.has(key)) return { state: 'trying' };
     const hash = keyHash(key);
     const kept = this.verified.find(key, hash, now) ?? this.unverified.find(key, hash, now);

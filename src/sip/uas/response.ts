@@ -8,6 +8,8 @@ export interface Answer {
   /** Header fields beside Via, From, To, Call-ID, CSeq and Content-Length, in order. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body?: { readonly type: string; readonly text: string } | undefined;
+  /** The tag of To, instead of a new one; a request that brings one keeps its own. */
+  readonly toTag?: string | undefined;
   /** Whether an authenticated user got it: such answers are kept longest for retransmissions. */
   readonly verified: boolean;
 }
@@ -22,10 +24,15 @@ export function answer(
 
 /**
  * The answer with less in it, undefined when nothing can be left out: a success says what it says without header
- * fields, and of several challenges the first goes, so that the one that every phone speaks is the last to stay.
+ * fields, and of several challenges the first goes, so that the one that every phone speaks is the last to stay. Of the
+ * contacts of a redirection the worse half goes, and when not even the best has room, its user can't be reached.
  */
 export function shortened(given: Answer): Answer | undefined {
   if (given.status < 300 && given.headers.length > 0) return { ...given, headers: [] };
+  if (given.status === 302) {
+    const kept = given.headers.slice(0, given.headers.length >> 1);
+    return kept.length > 0 ? { ...given, headers: kept } : answer(480, 'Contact Too Long For UDP');
+  }
   const first = given.headers.findIndex(isChallenge);
   if (first === given.headers.findLastIndex(isChallenge)) return undefined;
   return { ...given, headers: given.headers.toSpliced(first, 1) };
@@ -37,13 +44,15 @@ function isChallenge([name]: readonly [name: string, value: string]): boolean {
 
 /**
  * The octets of a response (RFC 3261 §8.2.6): all Via in order with `topVia` for the first, From, To with `toTag`
- * unless it has a tag, Call-ID and CSeq as sent. Record-Route is never returned (§10.3).
+ * unless it has a tag, Call-ID and CSeq as sent; Server when `server` says something. Record-Route is never returned
+ * (§10.3).
  */
 export function renderResponse(
   headers: readonly HeaderField[],
   topVia: string,
   toTag: string | undefined,
   { status, reason, headers: own, body }: Answer,
+  server?: string,
 ): Buffer {
   let text = `SIP/2.0 ${status} ${reason}\r\nVia: ${topVia}\r\n`;
   let isFirstVia = true;
@@ -68,6 +77,7 @@ export function renderResponse(
     }
   }
   for (const [name, value] of own) text += `${name}: ${value}\r\n`;
+  if (server !== undefined) text += `Server: ${server}\r\n`;
   text +=
     body === undefined
       ? 'Content-Length: 0\r\n\r\n'

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock, Instant } from '../../base/clock.js';
 import type { Log } from '../../base/log.js';
 import type { Tally } from '../../base/tally.js';
+import { parseTo } from '../grammar/headers/from-to.js';
 import { parseTopViaToRefuse, stampTopVia } from '../grammar/headers/via.js';
 import { firstValue, type HeaderField, parseMessage } from '../grammar/message.js';
 import { isParseError, type MessageBound, SipParseError } from '../grammar/sip-parse-error.js';
@@ -12,6 +13,7 @@ import type { Flow, MessageReceiver, ResponseTarget } from '../transport/flow.js
 import { responseTarget, viaStamp } from '../transport/response-target.js';
 import type { AnswerGate } from './answer-gate.js';
 import { type IncomingRequest, readRequest } from './incoming-request.js';
+import { KNOWN_METHODS, refuseMethod } from './methods.js';
 import { type Answer, answer, renderResponse, shortened } from './response.js';
 
 /** Answers the requests of one method. A rejected promise is answered with 500. */
@@ -31,6 +33,10 @@ export type MessageFate =
 
 export interface UserAgentServerOptions {
   readonly handlers: Readonly<Record<string, RequestHandler>>;
+  /** Answers the requests of every other method, known or not; without it they get 405 and 501. */
+  readonly others?: RequestHandler | undefined;
+  /** What the Server header field of every response says; undefined sends none. */
+  readonly serverHeader?: string | undefined;
   readonly transactions: ServerTransactions;
   readonly clock: Clock;
   readonly log: Log;
@@ -42,24 +48,6 @@ export interface UserAgentServerOptions {
   /** Holds back what strangers could turn against others; without it everything is answered. */
   readonly gate?: AnswerGate;
 }
-
-/** Methods that are known and mean something to other servers (RFC 3261 §8.2.1 asks 405 for them, 501 for the rest). */
-const KNOWN_METHODS = new Set([
-  'INVITE',
-  'ACK',
-  'BYE',
-  'CANCEL',
-  'OPTIONS',
-  'REGISTER',
-  'INFO',
-  'MESSAGE',
-  'NOTIFY',
-  'PRACK',
-  'PUBLISH',
-  'REFER',
-  'SUBSCRIBE',
-  'UPDATE',
-]);
 
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
 /** Whether a To that can't be taken apart has a tag already. */
@@ -132,20 +120,13 @@ export class UserAgentServer implements MessageReceiver {
       fates.count('ack_dropped');
       return;
     }
-    const key = transactionKey({
-      method,
-      requestUri: request.message.requestUri,
-      via: request.via,
-      viaText: request.viaText,
-      fromTag: request.from.tag,
-      callId: request.callId,
-      cseq: request.cseq.sequence,
-    });
+    const key = keyOf(request, method);
     const mergeKey =
       request.to.tag === undefined && request.from.tag !== undefined
         ? `${request.callId}\n${request.from.tag}\n${request.cseq.sequence}\n${method}`
         : undefined;
-    const reliable = request.flow.transport !== 'udp';
+    // An INVITE's transaction outlives its answer over every transport, until timer H (§17.2.1).
+    const reliable = request.flow.transport !== 'udp' && method !== 'INVITE';
     const arrival = transactions.arrive(key, mergeKey, request.receivedAt, reliable);
     switch (arrival.kind) {
       case 'absorbed':
@@ -198,14 +179,28 @@ export class UserAgentServer implements MessageReceiver {
     const { method, requestUri } = request.message;
     const uri = parseUri(requestUri);
     if (isParseError(uri)) return answer(uri.status, uri.reason);
-    const handler = Object.hasOwn(this.options.handlers, method) ? this.options.handlers[method] : undefined;
-    if (handler === undefined) {
-      return KNOWN_METHODS.has(method)
-        ? answer(405, 'Method Not Allowed', [['Allow', this.allow]])
-        : answer(501, 'Not Implemented', [['Allow', this.allow]]);
-    }
+    if (method === 'CANCEL') return this.answerCancel(request);
+    const { handlers, others } = this.options;
+    const handler = Object.hasOwn(handlers, method) ? handlers[method] : others;
+    if (handler === undefined) return refuseMethod(method, this.allow);
     if (uri.scheme !== 'sip' && uri.scheme !== 'sips') return answer(416, 'Unsupported URI Scheme');
     return handler(request);
+  }
+
+  /**
+   * 200 when there is a transaction that the CANCEL means, 481 when there is none (RFC 3261 §9.2). It changes nothing,
+   * because every request is answered at once, so that there is nothing left to cancel.
+   */
+  private answerCancel(request: IncomingRequest): Answer {
+    for (const method of KNOWN_METHODS) {
+      if (method === 'CANCEL' || method === 'ACK') continue;
+      const meant = this.options.transactions.find(keyOf(request, method), request.receivedAt);
+      if (meant === undefined) continue;
+      // The tag in To should be the one of the answer that was given.
+      const toTag = meant.state === 'completed' ? toTagOf(meant.response) : undefined;
+      return { ...answer(200, 'OK'), toTag };
+    }
+    return answer(481, 'Call/Transaction Does Not Exist');
   }
 
   /**
@@ -243,6 +238,7 @@ export class UserAgentServer implements MessageReceiver {
       stampTopVia(viaText, received, rport),
       HAS_TAG.test(firstValue(headers, 'to') ?? '') ? undefined : this.newTag(),
       answer(error.status, error.reason),
+      this.options.serverHeader,
     );
     const target = responseTarget(via, flow.remoteAddress, flow.remotePort);
     if (this.deliver(bytes, flow, target, false, clock.now())) this.countResponse(method, error.status);
@@ -264,11 +260,12 @@ export class UserAgentServer implements MessageReceiver {
     const { via, viaText, flow, to, message, receivedAt } = request;
     const { received, rport } = viaStamp(via, flow.remoteAddress, flow.remotePort);
     const topVia = stampTopVia(viaText, received, rport);
-    const toTag = to.tag === undefined ? this.newTag() : undefined;
-    let bytes = renderResponse(message.headers, topVia, toTag, given);
+    const toTag = to.tag === undefined ? (given.toTag ?? this.newTag()) : undefined;
+    const { serverHeader } = this.options;
+    let bytes = renderResponse(message.headers, topVia, toTag, given, serverHeader);
     let shorter = given.verified ? undefined : shortened(given);
     while (shorter !== undefined && this.isTooLarge(bytes, flow, target, receivedAt)) {
-      bytes = renderResponse(message.headers, topVia, toTag, shorter);
+      bytes = renderResponse(message.headers, topVia, toTag, shorter, serverHeader);
       shorter = shortened(shorter);
     }
     return bytes;
@@ -315,6 +312,24 @@ export class UserAgentServer implements MessageReceiver {
     this.tagCount++;
     return `${this.tagPrefix}${this.tagCount.toString(36)}`;
   }
+}
+
+function keyOf(request: IncomingRequest, method: string): string {
+  return transactionKey({
+    method,
+    requestUri: request.message.requestUri,
+    via: request.via,
+    viaText: request.viaText,
+    fromTag: request.from.tag,
+    callId: request.callId,
+    cseq: request.cseq.sequence,
+  });
+}
+
+function toTagOf(response: Buffer): string | undefined {
+  const { headers } = parseMessage(response.toString('latin1'), { framing: 'datagram' });
+  const to = parseTo(firstValue(headers, 'to') ?? '');
+  return isParseError(to) ? undefined : to.tag;
 }
 
 function targetOf({ via, flow }: IncomingRequest): ResponseTarget {

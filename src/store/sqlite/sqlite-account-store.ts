@@ -41,6 +41,7 @@ interface DomainRow {
   readonly max_bindings_per_user: number;
   readonly overflow: string;
   readonly sequence: string;
+  readonly routing: string;
   readonly max_users: number | null;
   readonly user_count: number;
   readonly created_at: number;
@@ -516,18 +517,18 @@ function prepareStatements(db: Db) {
       .pluck(),
     insertDomain: db.prepare(
       `INSERT INTO domains (name, realm, algorithms, challenge, allow_no_qop, min_expires_seconds,
-         default_expires_seconds, max_expires_seconds, max_bindings_per_user, overflow, sequence, max_users,
+         default_expires_seconds, max_expires_seconds, max_bindings_per_user, overflow, sequence, routing, max_users,
          created_at, updated_at, revision)
        VALUES (:name, :realm, :algorithms, :challenge, :allow_no_qop, :min_expires_seconds,
-         :default_expires_seconds, :max_expires_seconds, :max_bindings_per_user, :overflow, :sequence, :max_users,
-         :created_at, :updated_at, :revision)`,
+         :default_expires_seconds, :max_expires_seconds, :max_bindings_per_user, :overflow, :sequence, :routing,
+         :max_users, :created_at, :updated_at, :revision)`,
     ),
     updateDomain: db.prepare(
       `UPDATE domains SET realm = :realm, algorithms = :algorithms, challenge = :challenge,
          allow_no_qop = :allow_no_qop, min_expires_seconds = :min_expires_seconds,
          default_expires_seconds = :default_expires_seconds, max_expires_seconds = :max_expires_seconds,
          max_bindings_per_user = :max_bindings_per_user, overflow = :overflow, sequence = :sequence,
-         max_users = :max_users, updated_at = :updated_at, revision = :revision
+         routing = :routing, max_users = :max_users, updated_at = :updated_at, revision = :revision
        WHERE name = :name`,
     ),
     deleteDomain: db.prepare('DELETE FROM domains WHERE name = ?'),
@@ -616,6 +617,7 @@ function domainParameters(domain: Domain) {
     max_bindings_per_user: domain.maxBindingsPerUser,
     overflow: domain.overflow,
     sequence: domain.sequence,
+    routing: domain.routing,
     max_users: domain.maxUsers,
     created_at: domain.createdAt,
     updated_at: domain.updatedAt,
@@ -637,6 +639,7 @@ function toDomain(row: DomainRow): Domain {
     maxBindingsPerUser: row.max_bindings_per_user,
     overflow: row.overflow as Domain['overflow'],
     sequence: row.sequence as Domain['sequence'],
+    routing: row.routing as Domain['routing'],
     maxUsers: row.max_users,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
