@@ -97,6 +97,10 @@ export class ServerProcess {
     return ended;
   }
 
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
   get httpUrl(): string {
     return String(this.startedLine()?.http);
   }
