@@ -6,14 +6,19 @@ import type { ResponseTarget } from './flow.js';
 const DEFAULT_PORT = 5060;
 
 /**
- * Where the response to a request goes by its topmost Via (RFC 3261 §18.2.2, RFC 3581 §4): for UDP maddr first;
- * else the address the request came from, at the port it came from when `rport` is there, at the sent-by port
- * (default 5060) when not. For a stream it is where a new connection would go if the old one is closed. Host
+ * Where the response to a request goes by its topmost Via (RFC 3261 §18.2.2, RFC 3581 §4): for a datagram, whatever
+ * transport its Via claims, maddr first; else the address the request came from, at the port it came from when `rport`
+ * is there, at the sent-by port (default 5060) when not. For a stream it is where a new connection would go if the old one is closed. Host
  * names are never looked up: the source address is always known.
  */
-export function responseTarget(via: Via, sourceAddress: string, sourcePort: number): ResponseTarget {
+export function responseTarget(
+  via: Via,
+  isDatagram: boolean,
+  sourceAddress: string,
+  sourcePort: number,
+): ResponseTarget {
   const sentByPort = via.port ?? DEFAULT_PORT;
-  if (via.transport === 'UDP') {
+  if (isDatagram) {
     const maddr = paramValue(via.params, 'maddr');
     if (maddr !== undefined && isIP(maddr) !== 0) return { address: maddr, port: sentByPort };
     if (via.params.some(({ name }) => name.toLowerCase() === 'rport')) {

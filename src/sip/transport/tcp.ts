@@ -17,6 +17,8 @@ export const FIRST_MESSAGE_DEADLINE_MS = 10_000;
 export const UNVERIFIED_IDLE_SECONDS = 120;
 /** Connections that answers to closed flows may open at the same time. */
 export const MAX_REPLY_CONNECTIONS = 64;
+/** How long a connection that the peer has half closed waits for its last answers. */
+const LINGER_MS = 5_000;
 const REPLY_CONNECT_TIMEOUT_MS = 4_000;
 
 const PONG = Buffer.from('\r\n');
@@ -58,7 +60,7 @@ export class TcpTransport {
 
   /** Listens; rejects with the system's error when the address can't be bound. */
   static async listen(options: TcpOptions): Promise<TcpTransport> {
-    const server = createServer({ noDelay: true });
+    const server = createServer({ noDelay: true, allowHalfOpen: true });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(
@@ -158,6 +160,9 @@ class TcpFlow implements Flow {
   private readonly framer = new StreamFramer();
   private deadline: NodeJS.Timeout | undefined;
   private firstMessageDeadline: NodeJS.Timeout | undefined;
+  /** Set while the peer has said that it sends no more. */
+  private lingering: NodeJS.Timeout | undefined;
+  private unanswered = 0;
   private isVerified = false;
 
   constructor(
@@ -175,8 +180,10 @@ class TcpFlow implements Flow {
       options.firstMessageDeadlineMs ?? FIRST_MESSAGE_DEADLINE_MS,
     );
     socket.on('data', (chunk) => this.read(chunk));
+    socket.once('end', () => this.linger());
     socket.on('error', () => this.drop('connection_broken'));
     socket.once('close', () => {
+      clearTimeout(this.lingering);
       clearTimeout(this.deadline);
       clearTimeout(this.firstMessageDeadline);
     });
@@ -197,6 +204,11 @@ class TcpFlow implements Flow {
       return;
     }
     this.socket.write(bytes);
+    this.unanswered--;
+    if (this.lingering === undefined) return;
+    // The peer may be listening still, or gone altogether: one FIN looks like another. So it is answered both ways.
+    this.replyElsewhere(bytes, { address: this.remoteAddress, port: target.port });
+    if (this.unanswered <= 0) this.end();
   }
 
   /** Closes after what is being written, and for certain a second later. */
@@ -214,6 +226,7 @@ class TcpFlow implements Flow {
           // What waits now, if anything, is the beginning of another message with a deadline of its own.
           this.stopWatching();
           clearTimeout(this.firstMessageDeadline);
+          this.unanswered++;
           this.options.receiver.receive(event.bytes, this);
           break;
         case 'ping':
@@ -232,6 +245,12 @@ class TcpFlow implements Flow {
       }
     }
     this.watchUnfinished();
+  }
+
+  /** The peer sends no more but may still read: what it asked is answered before the connection closes. */
+  private linger(): void {
+    if (this.unanswered <= 0) this.end();
+    else this.lingering = setTimeout(() => this.end(), LINGER_MS);
   }
 
   /** A message once begun must come to its end in time, however slowly its bytes drip. */

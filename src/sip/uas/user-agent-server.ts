@@ -240,7 +240,7 @@ export class UserAgentServer implements MessageReceiver {
       answer(error.status, error.reason),
       this.options.serverHeader,
     );
-    const target = responseTarget(via, flow.remoteAddress, flow.remotePort);
+    const target = responseTarget(via, flow.transport === 'udp', flow.remoteAddress, flow.remotePort);
     if (this.deliver(bytes, flow, target, false, clock.now())) this.countResponse(method, error.status);
   }
 
@@ -333,7 +333,7 @@ function toTagOf(response: Buffer): string | undefined {
 }
 
 function targetOf({ via, flow }: IncomingRequest): ResponseTarget {
-  return responseTarget(via, flow.remoteAddress, flow.remotePort);
+  return responseTarget(via, flow.transport === 'udp', flow.remoteAddress, flow.remotePort);
 }
 
 function overloaded(): Answer {

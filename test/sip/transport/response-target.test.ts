@@ -29,8 +29,13 @@ it.each([
   ['a stream does not know rport', 'SIP/2.0/TCP 10.0.0.1;rport', '192.0.2.9:5060'],
   ['a stream does not know maddr', 'SIP/2.0/TCP 10.0.0.1;maddr=224.0.1.75', '192.0.2.9:5060'],
 ])('39: %s', (_, text, expected) => {
-  const { address, port } = responseTarget(viaOf(text), '192.0.2.9', 40_000);
+  const { address, port } = responseTarget(viaOf(text), !text.startsWith('SIP/2.0/TCP'), '192.0.2.9', 40_000);
   expect(`${address}:${port}`).toBe(expected);
+});
+
+it('39: a datagram is answered as one, whatever transport its Via claims', () => {
+  const { port } = responseTarget(viaOf('SIP/2.0/TCP 10.0.0.1:5070;rport'), true, '192.0.2.9', 40_000);
+  expect(port).toBe(40_000);
 });
 
 it.each<[string, string, string, string | undefined, number | undefined]>([

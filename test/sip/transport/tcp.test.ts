@@ -88,8 +88,39 @@ it('39: when the connection is closed, a new one is opened to where the Via poin
   const phone = await dial();
   phone.write(message('a'));
   const [received] = await receiver.until(1);
-  phone.destroy();
+  phone.resetAndDestroy();
   await soon(() => expect(transport.connections).toBe(0));
+  const called = once(listener, 'connection');
+  received?.flow.respond(Buffer.from('SIP/2.0 200 OK'), { address: '127.0.0.1', port });
+  const [reply] = (await called) as [Socket];
+  expect(await untilClosed(reply)).toBe('SIP/2.0 200 OK');
+});
+
+it('39: a peer that sends no more but still reads is answered on its connection', async () => {
+  const { receiver, dial } = await scene();
+  const phone = await dial();
+  phone.end(message('a'));
+  const answered = untilClosed(phone);
+  const [received] = await receiver.until(1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  received?.flow.respond(Buffer.from('SIP/2.0 200 OK'), TARGET);
+  expect(await answered).toBe('SIP/2.0 200 OK');
+});
+
+it('39: a peer that had gone for good when it was answered gets the answer where its Via points', async () => {
+  const { receiver, dial } = await scene();
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    listener.close();
+  });
+  const port = (listener.address() as { port: number }).port;
+  const phone = await dial();
+  phone.write(message('a'));
+  const [received] = await receiver.until(1);
+  phone.destroy();
+  await once(phone, 'close');
+  await new Promise((resolve) => setTimeout(resolve, 50));
   const called = once(listener, 'connection');
   received?.flow.respond(Buffer.from('SIP/2.0 200 OK'), { address: '127.0.0.1', port });
   const [reply] = (await called) as [Socket];
@@ -101,7 +132,7 @@ it('39: an answer that finds nobody there is counted', async () => {
   const phone = await dial();
   phone.write(message('a'));
   const [received] = await receiver.until(1);
-  phone.destroy();
+  phone.resetAndDestroy();
   await soon(() => expect(transport.connections).toBe(0));
   received?.flow.respond(Buffer.from('SIP/2.0 200 OK'), TARGET);
   await soon(() => expect(tally.of('reply_connection_failed')).toBe(1));
