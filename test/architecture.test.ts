@@ -20,6 +20,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   base: { row: 0 },
   'sip/grammar': { row: 1 },
   config: { row: 1 },
+  cpl: { row: 1 },
   accounts: { row: 2 },
   admin: { row: 2 },
   location: { row: 2 },
