@@ -16,6 +16,7 @@ const { Authenticator } = await load('auth/authenticator.js');
 const { systemClock } = await load('base/clock.js');
 const { createLog } = await load('base/log.js');
 const { Tally } = await load('base/tally.js');
+const { Guard } = await load('guard/guard.js');
 const { LocationService } = await load('location/location-service.js');
 const { decideRegister } = await load('location/register.js');
 const { Registrar } = await load('registrar/registrar.js');
@@ -77,7 +78,30 @@ function compose(store, accounts) {
     nonceLifetimeSeconds: 3_600,
     maxNonceCounts: 200_000,
   });
-  const registrar = new Registrar({ accounts, authenticator, location, clock, log, rejections: new Tally() });
+  const guard = new Guard({
+    store: store.bans,
+    clock,
+    log,
+    settings: {
+      automatic: true,
+      wrongResponsesPerUser: 30,
+      usernamesPerSource: 15,
+      wrongResponsesPerSource: 200,
+      exempt: [],
+    },
+    banEvents: new Tally(),
+    suppressed: new Tally(),
+  });
+  const registrar = new Registrar({
+    accounts,
+    authenticator,
+    location,
+    guard,
+    own: { has: () => false, hasPort: () => false },
+    clock,
+    log,
+    rejections: new Tally(),
+  });
   const uas = new UserAgentServer({
     handlers: { REGISTER: (request) => registrar.handle(request) },
     transactions: new ServerTransactions({

@@ -15,6 +15,7 @@ import type { Log } from './base/log.js';
 import { Tally } from './base/tally.js';
 import { type Config, ConfigError } from './config/config.js';
 import { loadMasterKey, prepareDataDir } from './config/load.js';
+import { type BanEvent, Guard } from './guard/guard.js';
 import { createHttpApp } from './http/app.js';
 import type { BindingChange } from './location/decision.js';
 import { LocationService } from './location/location-service.js';
@@ -54,6 +55,7 @@ export interface ServerParts {
 const SWEEP_INTERVAL_MS = 1_000;
 const TRANSACTION_SWEEP_INTERVAL_MS = 5_000;
 const USES_INTERVAL_MS = 60_000;
+const SUPPRESSED_INTERVAL_MS = 10_000;
 const IDEMPOTENCY_SWEEP_INTERVAL_MS = 600_000;
 /** One eighth of the room for kept responses is for requests that did not authenticate. */
 const UNVERIFIED_SHARE = 8;
@@ -101,6 +103,8 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       rejections: new Tally<RegistrationRejection>(),
       transportEvents: new Tally<TransportEvent>(),
       bindingChanges: new Tally<string>(),
+      banEvents: new Tally<BanEvent>(),
+      suppressedLines: new Tally<string>(),
       bounds: new Tally<MessageBound>(),
       withheld: new Tally<WithheldReason>(),
     };
@@ -122,10 +126,19 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       nonceLifetimeSeconds: config.auth.nonceLifetimeSeconds,
       maxNonceCounts: config.auth.maxNonceCounts,
     });
+    const guard = new Guard({
+      store: store.bans,
+      clock,
+      log,
+      settings: config.guard,
+      banEvents: tallies.banEvents,
+      suppressed: tallies.suppressedLines,
+    });
     const registrar = new Registrar({
       accounts,
       authenticator,
       location,
+      guard,
       own: {
         has: (host, port) => listeners.own?.has(host, port) ?? false,
         hasPort: (port) => listeners.own?.hasPort(port) ?? false,
@@ -182,6 +195,7 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       }),
       gauges: () => ({
         bindings: store.location.countCurrent(clock.now()),
+        bans: guard.banCount,
         tcpConnections: sip.tcpConnections(),
         transactionsInProgress: transactions.inProgressCount,
         keptResponseBytes: transactions.keptBytes,
@@ -194,6 +208,7 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
         accounts,
         admin,
         location,
+        guard,
         clock,
         log,
         server: {
@@ -218,6 +233,8 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
     const timers = [
       repeat(log, SWEEP_INTERVAL_MS, () => location.removeExpired()),
       repeat(log, TRANSACTION_SWEEP_INTERVAL_MS, () => transactions.sweep(clock.now())),
+      repeat(log, SWEEP_INTERVAL_MS, () => guard.sweep()),
+      repeat(log, SUPPRESSED_INTERVAL_MS, () => guard.tellSuppressed()),
       repeat(log, USES_INTERVAL_MS, () => admin.recordUses()),
       repeat(log, IDEMPOTENCY_SWEEP_INTERVAL_MS, () =>
         store.admin.deleteExpiredIdempotentResponses(clock.now()),
@@ -227,6 +244,7 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       for (const timer of timers) timer.stop();
       await Promise.all(timers.map((timer) => timer.idle()));
       await admin.recordUses();
+      guard.tellSuppressed();
     });
     const resumed = await location.resumeDeregistrations();
     // Last of all: a start that fails must not use up the one showing of the first key.

@@ -24,7 +24,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   accounts: { row: 2 },
   admin: { row: 2 },
   location: { row: 2 },
-  guard: { row: 2 },
+  guard: { row: 3 },
   auth: { row: 3 },
   events: { row: 3 },
   webhooks: { row: 4 },

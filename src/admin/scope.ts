@@ -8,6 +8,8 @@ export const SCOPES = [
   'credentials:write',
   'bindings:read',
   'bindings:deregister',
+  'bans:read',
+  'bans:write',
   'keys:read',
   'keys:write',
   'server:read',
@@ -19,8 +21,16 @@ export type Role = (typeof ROLES)[number];
 
 /** The fixed bundles. */
 export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
-  viewer: ['domains:read', 'users:read', 'credentials:read', 'bindings:read', 'server:read'],
-  helpdesk: ['users:read', 'credentials:read', 'credentials:write', 'bindings:read', 'bindings:deregister'],
+  viewer: ['domains:read', 'users:read', 'credentials:read', 'bindings:read', 'bans:read', 'server:read'],
+  helpdesk: [
+    'users:read',
+    'credentials:read',
+    'credentials:write',
+    'bindings:read',
+    'bindings:deregister',
+    'bans:read',
+    'bans:write',
+  ],
   provisioner: [
     'domains:read',
     'users:read',
@@ -29,6 +39,7 @@ export const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
     'credentials:write',
     'bindings:read',
     'bindings:deregister',
+    'bans:read',
   ],
   admin: SCOPES,
 };

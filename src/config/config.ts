@@ -38,6 +38,10 @@ function isNetwork(text: string): boolean {
   );
 }
 
+const networks = z
+  .string()
+  .refine((text) => text.split(',').every(isNetwork), 'not a comma-separated list of addresses or networks');
+
 interface Setting {
   readonly schema: z.ZodType;
   /** As an operator would write it; undefined means unset. */
@@ -132,11 +136,6 @@ export const SETTINGS = {
     default: '3900',
     help: 'a SIP connection silent for that long is closed',
   },
-  REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: {
-    schema: count(1, 1_000_000),
-    default: '200',
-    help: 'answers over UDP to an address (IPv6: /64) that has not authenticated; five times that at once',
-  },
   REGISTRAR_SIP_SERVER_HEADER: {
     schema: z
       .string()
@@ -145,6 +144,36 @@ export const SETTINGS = {
       .optional(),
     default: undefined,
     help: 'what the Server header field of SIP responses says; without it there is none',
+  },
+  REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: {
+    schema: count(1, 1_000_000),
+    default: '200',
+    help: 'answers over UDP to an address (IPv6: /64) that has not authenticated; five times that at once',
+  },
+  REGISTRAR_BAN_AUTOMATIC: {
+    schema: flag,
+    default: 'true',
+    help: 'whether sources of many wrong passwords are banned for a while',
+  },
+  REGISTRAR_BAN_WRONG_PER_USER: {
+    schema: count(5, 1_000),
+    default: '30',
+    help: 'distinct wrong responses in 10 minutes that a source may send for one user',
+  },
+  REGISTRAR_BAN_USERS_PER_SOURCE: {
+    schema: count(2, 1_000),
+    default: '15',
+    help: 'usernames in 10 minutes that a source may send wrong responses for',
+  },
+  REGISTRAR_BAN_WRONG_PER_SOURCE: {
+    schema: count(5, 10_000),
+    default: '200',
+    help: 'distinct wrong responses in 10 minutes that a source may send in all',
+  },
+  REGISTRAR_BAN_EXEMPT: {
+    schema: networks.optional(),
+    default: undefined,
+    help: 'addresses or networks never banned automatically (a SIP proxy before this server), comma-separated',
   },
   REGISTRAR_HTTP_RATE_LIMIT_PER_MINUTE: {
     schema: count(1, 10_000_000),
@@ -173,13 +202,7 @@ export const SETTINGS = {
     help: 'whether /metrics is served without an API key',
   },
   REGISTRAR_HTTP_TRUST_PROXY: {
-    schema: z
-      .string()
-      .refine(
-        (text) => text.split(',').every(isNetwork),
-        'not a comma-separated list of addresses or networks',
-      )
-      .optional(),
+    schema: networks.optional(),
     default: undefined,
     help: 'addresses or networks of reverse proxies whose X-Forwarded-For is believed, comma-separated',
   },
@@ -212,6 +235,15 @@ export interface Config {
     readonly unverifiedAnswersPerSecond: number;
   };
   readonly auth: { readonly nonceLifetimeSeconds: number; readonly maxNonceCounts: number };
+  readonly guard: {
+    /** Whether the server bans by itself. */
+    readonly automatic: boolean;
+    readonly wrongResponsesPerUser: number;
+    readonly usernamesPerSource: number;
+    readonly wrongResponsesPerSource: number;
+    /** Addresses and networks that are never banned automatically. */
+    readonly exempt: readonly string[];
+  };
   readonly store: { readonly path: string; readonly maxQueued: number };
   readonly http: {
     readonly address: string;
@@ -264,6 +296,13 @@ export function parseConfig(given: Readonly<Record<string, string | undefined>>)
     auth: {
       nonceLifetimeSeconds: value('REGISTRAR_NONCE_LIFETIME_SECONDS'),
       maxNonceCounts: value('REGISTRAR_MAX_NONCE_COUNTS'),
+    },
+    guard: {
+      automatic: value('REGISTRAR_BAN_AUTOMATIC'),
+      wrongResponsesPerUser: value('REGISTRAR_BAN_WRONG_PER_USER'),
+      usernamesPerSource: value('REGISTRAR_BAN_USERS_PER_SOURCE'),
+      wrongResponsesPerSource: value('REGISTRAR_BAN_WRONG_PER_SOURCE'),
+      exempt: value('REGISTRAR_BAN_EXEMPT')?.split(',') ?? [],
     },
     store: { path: `${dataDir}/registrar.db`, maxQueued: value('REGISTRAR_MAX_QUEUED_WRITES') },
     http: {

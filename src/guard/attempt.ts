@@ -29,6 +29,8 @@ export const ATTEMPT_REASONS = [
   'aor_not_in_domain',
   'interval_too_brief',
   'too_many_bindings',
+  'too_many_contacts',
+  'contact_loops',
   'out_of_order',
   'extension_required',
   'malformed_request',

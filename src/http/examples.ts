@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { ROLE_SCOPES, ROLES } from '../admin/scope.js';
 import type { ApiKeyBody, issuedApiKey, me } from './schemas/api-key.js';
+import type { AttemptBody, userAttemptList } from './schemas/attempt.js';
+import type { BanBody } from './schemas/ban.js';
 import type { BindingBody } from './schemas/binding.js';
 import type { CredentialBody, IssuedCredentialBody } from './schemas/credential.js';
 import type { DeregistrationBody } from './schemas/deregistration.js';
@@ -177,6 +179,72 @@ export const exampleBlock: DeregistrationBody = {
   matched: 1,
   removed: 1,
   effects: { users_blocked: 1, flows_closed: 0, flows_kept_shared: 0 },
+};
+
+export const exampleAttempt: AttemptBody = {
+  id: 'att_01K8ZVK5D7F9H1J3KMNPQRSTVW',
+  reason: 'wrong_password',
+  explanation:
+    'The password is wrong: the username “alice” exists, and the phone’s response does not fit. Enter the password again, or rotate the credential and enter the new one.',
+  details: { offered_algorithms: ['MD5'], answered_algorithm: 'MD5' },
+  status: 401,
+  source: { transport: 'udp', ip: '203.0.113.66', port: 41_822 },
+  username: 'alice',
+  user_id: exampleUser.id,
+  aor: exampleUser.aor,
+  domain: 'example.com',
+  user_agent: 'Yealink SIP-T54W 96.86.0.100',
+  call_id: 'f2b1c9d0@10.0.0.7',
+  count: 31,
+  first_seen_at: '2026-11-23T08:50:00.000Z',
+  last_seen_at: '2026-11-23T08:59:30.000Z',
+};
+
+export const exampleAutomaticBan: BanBody = {
+  id: 'ban_01K8ZVL7Q3M5T9XW2ABCDEFGHJ',
+  kind: 'automatic',
+  network: '203.0.113.66',
+  domain: 'example.com',
+  username: 'alice',
+  reason: '31 different wrong responses for alice@example.com within 10 minutes',
+  refused_requests: 4,
+  created_by: null,
+  created_at: '2026-11-23T08:59:30.000Z',
+  expires_at: '2026-11-23T09:04:30.000Z',
+  expires_in_seconds: 240,
+};
+
+export const exampleBan: BanBody = {
+  id: 'ban_01K8ZVM7Q3M5T9XW2ABCDEFGHJ',
+  kind: 'manual',
+  network: '203.0.113.66',
+  domain: null,
+  username: null,
+  reason: 'scanner',
+  refused_requests: 0,
+  created_by: 'key_01K8ZVG9H1J3KMNPQRSTVWXYZ0',
+  created_at: '2026-11-23T09:00:00.000Z',
+  expires_at: '2026-11-24T09:00:00.000Z',
+  expires_in_seconds: 86_400,
+};
+
+export const exampleUserAttempts: z.infer<typeof userAttemptList> = {
+  summary: {
+    state: 'not_registered',
+    bindings: 0,
+    last_registered_at: '2026-11-22T18:00:12.000Z',
+    obstacles: [
+      {
+        code: 'banned',
+        explanation:
+          '203.0.113.66 is banned: 31 different wrong responses for alice@example.com within 10 minutes.',
+        until: exampleAutomaticBan.expires_at,
+        ban_id: exampleAutomaticBan.id,
+      },
+    ],
+  },
+  data: [exampleAttempt],
+  page: { next_cursor: null, limit: 50 },
 };
 
 export const exampleApiKey: ApiKeyBody = {

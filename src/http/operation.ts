@@ -16,6 +16,8 @@ export const TAGS = {
   Bindings: 'Which phones are registered, and where they are reachable.',
   Deregistrations: 'Taking registrations away, and what came of it.',
   Locations: 'Where a user is now, as a proxy would ask.',
+  'Failed registrations': 'Who was refused, and why: in memory only, the latest ones.',
+  Bans: 'Addresses and networks whose REGISTERs are refused unheard.',
   'API keys': 'Who may use this API, and for what.',
   Server: 'The running server: health, readiness, metrics.',
   Contract: 'This description itself.',

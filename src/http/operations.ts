@@ -1,10 +1,12 @@
 import type { Operation } from './operation.js';
 import { apiKeyOperations } from './routes/api-keys.js';
+import { banOperations } from './routes/bans.js';
 import { bindingOperations } from './routes/bindings.js';
 import { contractOperations } from './routes/contract.js';
 import { credentialOperations } from './routes/credentials.js';
 import { deregistrationOperations } from './routes/deregistrations.js';
 import { domainOperations } from './routes/domains.js';
+import { failedRegistrationOperations } from './routes/failed-registrations.js';
 import { locationOperations } from './routes/locations.js';
 import { serverOperations } from './routes/server.js';
 import { userOperations } from './routes/users.js';
@@ -17,6 +19,8 @@ export const operations: readonly Operation[] = [
   ...bindingOperations,
   ...deregistrationOperations,
   ...locationOperations,
+  ...failedRegistrationOperations,
+  ...banOperations,
   ...apiKeyOperations,
   ...serverOperations,
   ...contractOperations,

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { AccountRefusalCode } from '../accounts/account-store.js';
 import type { AdminRefusalCode } from '../admin/admin-store.js';
 import type { Refusal } from '../base/refusal.js';
+import type { BanRefusalCode } from '../guard/ban.js';
 import type { DeregistrationRefusalCode } from '../location/deregistration.js';
 
 /** What the HTTP face itself refuses, beside the refusals of the services. */
@@ -24,7 +25,12 @@ export type HttpOwnCode =
   | 'internal_error'
   | 'store_overloaded';
 
-export type ProblemCode = AccountRefusalCode | AdminRefusalCode | DeregistrationRefusalCode | HttpOwnCode;
+export type ProblemCode =
+  | AccountRefusalCode
+  | AdminRefusalCode
+  | BanRefusalCode
+  | DeregistrationRefusalCode
+  | HttpOwnCode;
 
 /** One kind of problem, the same wherever it occurs. */
 export interface ProblemType {
@@ -142,6 +148,13 @@ export const PROBLEM_TYPES = {
     example: 'There is no API key key_01K8ZV7Q3M5T9XW2ABCDEFGHJK.',
     advice: 'A key confined to domains sees only keys within those.',
   },
+  ban_not_found: {
+    status: 404,
+    title: 'There is no such ban',
+    example: 'There is no ban ban_01K8ZVL7Q3M5T9XW2ABCDEFGHJ.',
+    advice:
+      'A ban is gone once it ended or was lifted; a key confined to domains sees only bans within those.',
+  },
   method_not_allowed: {
     status: 405,
     title: 'The path does not take this method',
@@ -209,6 +222,18 @@ export const PROBLEM_TYPES = {
     example: 'A revoked credential does not change any more.',
     advice: 'Make a new credential.',
   },
+  ban_exists: {
+    status: 409,
+    title: 'The network is banned already',
+    example: 'ban_01K8ZVL7Q3M5T9XW2ABCDEFGHJ bans that already; lift it first.',
+    advice: 'Lift the ban first; there is one a network, domain and user.',
+  },
+  ban_limit: {
+    status: 409,
+    title: 'There are as many bans as may be',
+    example: 'There are at most 10000 bans by operators.',
+    advice: 'Lift some, or ban wider networks in a firewall.',
+  },
   api_key_exists: {
     status: 409,
     title: 'The API key exists already',
@@ -263,6 +288,12 @@ export const PROBLEM_TYPES = {
     example:
       'min_expires_seconds (600) ≤ default_expires_seconds (300) ≤ max_expires_seconds (3600) does not hold.',
     advice: 'The settings are looked at as they would be after the change.',
+  },
+  network_too_wide: {
+    status: 422,
+    title: 'The network is too wide for a ban',
+    example: 'A ban reaches no further than /8.',
+    advice: 'Ban an IPv4 network of /8 or longer, or an IPv6 network of /16 or longer.',
   },
   username_invalid: {
     status: 422,

@@ -5,6 +5,7 @@ import type { AdminService } from '../admin/admin-service.js';
 import type { AdminStore } from '../admin/admin-store.js';
 import type { Clock, Instant } from '../base/clock.js';
 import type { Log } from '../base/log.js';
+import type { Guard } from '../guard/guard.js';
 import type { LocationService } from '../location/location-service.js';
 
 /** What is known about the running server; the answer of GET /v1/server. */
@@ -53,6 +54,7 @@ export interface HttpDeps {
   readonly accounts: AccountService;
   readonly admin: AdminService;
   readonly location: LocationService;
+  readonly guard: Guard;
   readonly clock: Clock;
   readonly log: Log;
   readonly server: ServerInfo;

@@ -8,6 +8,8 @@ export interface SipMetricsSources {
   readonly rejections: Tally<string>;
   readonly transportEvents: Tally<string>;
   readonly bindingChanges: Tally<string>;
+  readonly banEvents: Tally<string>;
+  readonly suppressedLines: Tally<string>;
   readonly bounds: Tally<string>;
   readonly withheld: Tally<string>;
   /** Store counters by name: `commits`, `units`, `failed_commits`, `overloaded`. */
@@ -15,6 +17,7 @@ export interface SipMetricsSources {
   /** Counting bindings takes a while: asked once a scrape, whatever number of gauges it serves. */
   readonly gauges: () => {
     readonly bindings: number;
+    readonly bans: number;
     readonly tcpConnections: number;
     readonly transactionsInProgress: number;
     readonly keptResponseBytes: number;
@@ -60,6 +63,20 @@ export function registerSipMetrics(registry: Registry, sources: SipMetricsSource
     'reason',
     sources.withheld,
   );
+  tallied(
+    registry,
+    'sip_bans_total',
+    'Bans by what became of them: added_automatic, added_manual, lifted, expired, dropped for want of room',
+    'event',
+    sources.banEvents,
+  );
+  tallied(
+    registry,
+    'log_lines_suppressed_total',
+    'Log lines left out because they came too fast, by event',
+    'event',
+    sources.suppressedLines,
+  );
   new Counter({
     name: 'sip_responses_total',
     help: 'SIP responses sent, retransmissions not counted',
@@ -95,6 +112,7 @@ export function registerSipMetrics(registry: Registry, sources: SipMetricsSource
     return reading;
   };
   gauge(registry, 'sip_bindings', 'Current bindings', () => read().bindings);
+  gauge(registry, 'sip_bans', 'Bans in force', () => read().bans);
   gauge(registry, 'sip_tcp_connections', 'Open SIP connections', () => read().tcpConnections);
   gauge(
     registry,

@@ -57,6 +57,11 @@ const BOUNDS: Readonly<
   REGISTRAR_TCP_MAX_CONNECTIONS: { good: ['1', '1000000'], bad: ['0', '1000001'] },
   REGISTRAR_TCP_MAX_CONNECTIONS_PER_SOURCE: { good: ['1', '1000000'], bad: ['0', '1000001'] },
   REGISTRAR_TCP_IDLE_SECONDS: { good: ['1', '604800'], bad: ['0', '604801'] },
+  REGISTRAR_BAN_AUTOMATIC: { good: ['true', 'off'], bad: ['TRUE', '2'] },
+  REGISTRAR_BAN_WRONG_PER_USER: { good: ['5', '1000'], bad: ['4', '1001'] },
+  REGISTRAR_BAN_USERS_PER_SOURCE: { good: ['2', '1000'], bad: ['1', '1001'] },
+  REGISTRAR_BAN_WRONG_PER_SOURCE: { good: ['5', '10000'], bad: ['4', '10001'] },
+  REGISTRAR_BAN_EXEMPT: { good: ['10.0.0.1', '10.0.0.0/8, 2001:db8::/32'], bad: ['proxy', '10.0.0.0/33'] },
   REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: { good: ['1', '1000000'], bad: ['0', '1000001'] },
   REGISTRAR_SIP_SERVER_HEADER: {
     good: ['sip-registrar', 'sip-registrar/1.0 (edge, 2)', '(only a comment)'],

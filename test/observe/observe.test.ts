@@ -58,6 +58,8 @@ it('metrics are read when somebody scrapes, the gauges once for all of them', as
     rejections: tally('wrong_password'),
     transportEvents: tally('keepalive'),
     bindingChanges: tally('removed_expired'),
+    banEvents: tally('added_automatic'),
+    suppressedLines: tally('registration.rejected'),
     bounds: tally('header_count'),
     withheld: tally('too_many'),
     store: () => ({ commits: 3 }),
@@ -65,6 +67,7 @@ it('metrics are read when somebody scrapes, the gauges once for all of them', as
       readings++;
       return {
         bindings: 5,
+        bans: 6,
         tcpConnections: 4,
         transactionsInProgress: 3,
         keptResponseBytes: 2,
@@ -81,7 +84,10 @@ it('metrics are read when somebody scrapes, the gauges once for all of them', as
     'sip_registrations_rejected_total{reason="wrong_password"} 1',
     'sip_transport_events_total{event="keepalive"} 1',
     'sip_binding_changes_total{change="removed_expired"} 1',
+    'sip_bans_total{event="added_automatic"} 1',
+    'log_lines_suppressed_total{event="registration.rejected"} 1',
     'store_work_total{kind="commits"} 3',
+    'sip_bans 6',
     'sip_bindings 5',
     'store_queued_writes 1',
   ]) {

@@ -14,6 +14,8 @@ import { AdminService } from '../../../src/admin/admin-service.js';
 import type { ApiKeySettings } from '../../../src/admin/api-key.js';
 import { ha1OfText } from '../../../src/auth/digest.js';
 import { isRefusal } from '../../../src/base/refusal.js';
+import { Tally } from '../../../src/base/tally.js';
+import { Guard } from '../../../src/guard/guard.js';
 import { createHttpApp } from '../../../src/http/app.js';
 import { PROBLEM_TYPES, type ProblemCode } from '../../../src/http/problem.js';
 import type { HttpDeps, HttpSettings, Readiness } from '../../../src/http/services.js';
@@ -33,6 +35,14 @@ const STANDARD_SETTINGS: HttpSettings = {
   requireIfMatch: false,
   publicMetrics: false,
   trustProxy: false,
+};
+
+const GUARD_SETTINGS = {
+  automatic: true,
+  wrongResponsesPerUser: 30,
+  usernamesPerSource: 15,
+  wrongResponsesPerSource: 200,
+  exempt: [],
 };
 
 const POLICY: RegisterPolicy = {
@@ -95,6 +105,7 @@ export class Harness {
   readonly accounts: AccountService;
   readonly admin: AdminService;
   readonly location: LocationService;
+  readonly guard: Guard;
   readonly store: SqliteStore;
   readiness: Readiness = { ready: true, checks: { store: 'ok' } };
   adminKey = '';
@@ -126,10 +137,19 @@ export class Harness {
     this.admin = new AdminService(this.store.admin, Buffer.alloc(32, 3), clock);
     const flows = { close: (flowId: string) => this.closedFlows.push(flowId) > 0 };
     this.location = new LocationService(this.store.location, flows, clock, log);
+    this.guard = new Guard({
+      store: this.store.bans,
+      clock,
+      log,
+      settings: GUARD_SETTINGS,
+      banEvents: new Tally(),
+      suppressed: new Tally(),
+    });
     const deps: HttpDeps = {
       accounts: this.accounts,
       admin: this.admin,
       location: this.location,
+      guard: this.guard,
       clock,
       log,
       server: {
