@@ -3,6 +3,7 @@
 CREATE TABLE api_keys (
   id            TEXT NOT NULL PRIMARY KEY,
   key_hash      BLOB NOT NULL UNIQUE,                  -- HMAC-SHA-256 under a pepper outside the database
+  pepper_id     TEXT NOT NULL,                         -- names the pepper
   last_four     TEXT NOT NULL,
   label         TEXT NOT NULL,
   role          TEXT,

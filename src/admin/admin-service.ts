@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Clock, Instant } from '../base/clock.js';
 import type { Page, PageRequest } from '../base/page.js';
@@ -150,9 +150,20 @@ export class AdminService {
       updatedAt: now,
       revision: 1,
       keyHash: this.hash(key),
+      pepperId: this.pepperId,
     };
     const apiKey = await this.store.insertApiKey(stored);
     return isRefusal(apiKey) ? apiKey : { apiKey, key };
+  }
+
+  /** Whether the keys on disk were hashed with this pepper; with another one, every key would be refused. */
+  knowsStoredKeys(): boolean {
+    return this.store.pepperIdsInUse().every((used) => used === this.pepperId);
+  }
+
+  /** Names the pepper without telling it. */
+  private get pepperId(): string {
+    return createHash('sha256').update(this.pepper).digest('hex').slice(0, 16);
   }
 
   private hash(key: string): Buffer {

@@ -18,6 +18,8 @@ export type AdminRefusal = Refusal<AdminRefusalCode>;
 export interface StoredApiKey extends ApiKey {
   /** HMAC-SHA-256 of the key under the server's pepper, 32 bytes. */
   readonly keyHash: Uint8Array;
+  /** Names the pepper of the hash. */
+  readonly pepperId: string;
 }
 
 /** A response kept so that a repeated POST gets the same answer. */
@@ -35,6 +37,8 @@ export interface IdempotentResponse {
 export interface AdminStore {
   apiKeyByHash(keyHash: Uint8Array): StoredApiKey | undefined;
   countApiKeys(): number;
+  /** Names of the peppers that active keys are hashed with. */
+  pepperIdsInUse(): readonly string[];
   getApiKey(id: string): Promise<ApiKey | undefined>;
   listApiKeys(page: PageRequest<'created_at' | 'label'>): Promise<Page<ApiKey>>;
   insertApiKey(key: StoredApiKey): Promise<ApiKey | AdminRefusal>;

@@ -30,6 +30,12 @@ export function apiKeyCommand(): Command {
       try {
         const masterKey = loadMasterKey(config.encryption, store.admin.countApiKeys() === 0);
         const admin = new AdminService(store.admin, deriveKey(masterKey, 'api-key-pepper'), systemClock);
+        if (!admin.knowsStoredKeys()) {
+          throw new ConfigError(
+            'REGISTRAR_KEY_FILE',
+            'the database was made with another key; give it that one',
+          );
+        }
         const issued = await admin.createApiKey({
           label: options.label,
           role: options.role,

@@ -101,6 +101,14 @@ describe('a presented key', () => {
     expect([one, two].map(({ key }) => admin.authenticate(key, ANYWHERE))).toEqual([undefined, undefined]);
   });
 
+  it('is told from keys of another pepper, so that a start with the wrong master key can be refused', async () => {
+    const { admin, store, clock } = scene();
+    const other = new AdminService(store.admin, Buffer.alloc(32, 4), clock);
+    expect([admin.knowsStoredKeys(), other.knowsStoredKeys()]).toEqual([true, true]);
+    await admin.bootstrap(undefined);
+    expect([admin.knowsStoredKeys(), other.knowsStoredKeys()]).toEqual([true, false]);
+  });
+
   it('is not on disk, nor is its plain hash', async () => {
     const { admin, path, store } = scene();
     const issued = await admin.bootstrap(undefined);

@@ -69,6 +69,7 @@ export function apiKeyRow(id: string, changes: Partial<StoredApiKey> = {}): Stor
     updatedAt: NOW,
     revision: 1,
     keyHash: Buffer.from(`hash of ${id}`),
+    pepperId: '0123456789abcdef',
     ...changes,
   };
 }

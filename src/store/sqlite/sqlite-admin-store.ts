@@ -12,6 +12,7 @@ import { Conditions, Lister } from './keyset.js';
 interface ApiKeyRow {
   readonly id: string;
   readonly key_hash: Buffer;
+  readonly pepper_id: string;
   readonly last_four: string;
   readonly label: string;
   readonly role: string | null;
@@ -48,11 +49,17 @@ export class SqliteAdminStore implements AdminStore {
 
   apiKeyByHash(keyHash: Uint8Array): StoredApiKey | undefined {
     const row = this.statements.apiKeyByHash.get(keyHash) as ApiKeyRow | undefined;
-    return row === undefined ? undefined : { ...toApiKey(row), keyHash: row.key_hash };
+    return row === undefined
+      ? undefined
+      : { ...toApiKey(row), keyHash: row.key_hash, pepperId: row.pepper_id };
   }
 
   countApiKeys(): number {
     return this.statements.countApiKeys.get() as number;
+  }
+
+  pepperIdsInUse(): readonly string[] {
+    return this.statements.pepperIds.all() as string[];
   }
 
   async getApiKey(id: string): Promise<ApiKey | undefined> {
@@ -81,9 +88,10 @@ export class SqliteAdminStore implements AdminStore {
       this.statements.insertApiKey.run({
         ...apiKeyParameters(key),
         key_hash: key.keyHash,
+        pepper_id: key.pepperId,
         last_four: key.lastFour,
       });
-      const { keyHash: _, ...shown } = key;
+      const { keyHash: _, pepperId: __, ...shown } = key;
       return shown;
     });
   }
@@ -163,6 +171,7 @@ function prepareStatements(db: Db) {
     apiKey: db.prepare('SELECT * FROM api_keys WHERE id = ?'),
     apiKeyByHash: db.prepare('SELECT * FROM api_keys WHERE key_hash = ?'),
     countApiKeys: db.prepare('SELECT count(*) FROM api_keys').pluck(),
+    pepperIds: db.prepare(`SELECT DISTINCT pepper_id FROM api_keys WHERE state = 'active'`).pluck(),
     otherAdmins: db
       .prepare(
         `SELECT count(*) FROM api_keys WHERE id <> ? AND role = 'admin' AND state = 'active'
@@ -170,9 +179,9 @@ function prepareStatements(db: Db) {
       )
       .pluck(),
     insertApiKey: db.prepare(
-      `INSERT INTO api_keys (id, key_hash, last_four, label, role, scopes, domains, allowed_cidrs, state, expires_at,
+      `INSERT INTO api_keys (id, key_hash, pepper_id, last_four, label, role, scopes, domains, allowed_cidrs, state, expires_at,
          created_at, updated_at, revision)
-       VALUES (:id, :key_hash, :last_four, :label, :role, :scopes, :domains, :allowed_cidrs, :state, :expires_at,
+       VALUES (:id, :key_hash, :pepper_id, :last_four, :label, :role, :scopes, :domains, :allowed_cidrs, :state, :expires_at,
          :created_at, :updated_at, :revision)`,
     ),
     updateApiKey: db.prepare(
