@@ -97,6 +97,7 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       deriveKey(masterKey, 'challenge-disguise'),
     );
     const admin = new AdminService(store.admin, deriveKey(masterKey, 'api-key-pepper'), clock);
+    if (!admin.knowsStoredKeys()) throw wrongKey(config);
     const tallies = {
       fates: new Tally<MessageFate>(),
       responses: new Tally<string>(),
@@ -288,11 +289,13 @@ function unlock(config: Config, store: SqliteStore): Buffer {
   const isNew = keyIds.length === 0 && store.admin.countApiKeys() === 0;
   const masterKey = loadMasterKey(config.encryption, isNew);
   const { keyId } = new SecretSeal(masterKey);
-  if (keyIds.some((used) => used !== keyId)) {
-    const setting = config.encryption.key === undefined ? 'REGISTRAR_KEY_FILE' : 'REGISTRAR_ENCRYPTION_KEY';
-    throw new ConfigError(setting, 'the database was encrypted with another key; give it that one');
-  }
+  if (keyIds.some((used) => used !== keyId)) throw wrongKey(config);
   return masterKey;
+}
+
+function wrongKey(config: Config): ConfigError {
+  const setting = config.encryption.key === undefined ? 'REGISTRAR_KEY_FILE' : 'REGISTRAR_ENCRYPTION_KEY';
+  return new ConfigError(setting, 'the database was made with another key; give it that one');
 }
 
 function countChanges(tally: Tally<string>, changes: readonly BindingChange[]): void {
