@@ -24,6 +24,7 @@ import {
 import {
   checkDomainSettings,
   checkPassword,
+  checkUserChallenge,
   checkUsername,
   MAX_HOST_LENGTH,
   MAX_USERNAME_LENGTH,
@@ -184,6 +185,8 @@ export class AccountService implements SubscriberDirectory {
       updatedAt: now,
       revision: 1,
     };
+    const unanswerable = checkUserChallenge(domain, user.challenge);
+    if (unanswerable !== undefined) return unanswerable;
     const made =
       given.credential === undefined ? undefined : this.makeCredential(user, domain, given.credential, now);
     if (made !== undefined && isRefusal(made)) return made;
@@ -207,17 +210,17 @@ export class AccountService implements SubscriberDirectory {
     options: ChangeOptions = {},
   ): Promise<User | AccountRefusal> {
     const now = this.clock.now();
-    return this.store.updateUser(
-      idOrAddress,
-      now,
-      (current) =>
-        revisionRefusal(current.revision, options) ?? {
-          ...current,
-          ...patch,
-          updatedAt: now,
-          revision: current.revision + 1,
-        },
-    );
+    return this.store.updateUser(idOrAddress, now, (current) => {
+      const next: User = { ...current, ...patch, updatedAt: now, revision: current.revision + 1 };
+      const domain = this.domainByHost(current.domain);
+      return (
+        revisionRefusal(current.revision, options) ??
+        (domain === undefined || next.challenge === current.challenge
+          ? undefined
+          : checkUserChallenge(domain, next.challenge)) ??
+        next
+      );
+    });
   }
 
   /** Credentials and bindings go with the user. */

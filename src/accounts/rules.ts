@@ -1,6 +1,6 @@
 import { Refusal } from '../base/refusal.js';
 import type { AccountRefusal } from './account-store.js';
-import type { Domain } from './domain.js';
+import type { ChallengePolicy, Domain } from './domain.js';
 
 /** Longest host name a domain can have (RFC 1035 §2.3.4). */
 export const MAX_HOST_LENGTH = 255;
@@ -51,9 +51,7 @@ export function checkDomainSettings(domain: Domain): AccountRefusal | undefined 
       '/default_expires_seconds',
     );
   }
-  const needed = { md5: 'MD5', 'sha-256': 'SHA-256', 'sha-512-256': 'SHA-512-256', all: undefined } as const;
-  const algorithm = needed[domain.challenge];
-  if (domain.algorithms.length === 0 || (algorithm !== undefined && !domain.algorithms.includes(algorithm))) {
+  if (!canChallenge(domain, domain.challenge)) {
     return new Refusal(
       'domain_settings_invalid',
       `The challenge ${domain.challenge} needs an algorithm that is not among the domain's.`,
@@ -64,4 +62,24 @@ export function checkDomainSettings(domain: Domain): AccountRefusal | undefined 
     return new Refusal('domain_alias_in_use', 'A domain is no alias of itself.', '/aliases');
   }
   return undefined;
+}
+
+/** Undefined when the domain has what a user's own challenge policy needs; otherwise no phone could answer it. */
+export function checkUserChallenge(
+  domain: Domain,
+  challenge: ChallengePolicy | null,
+): AccountRefusal | undefined {
+  if (challenge === null || canChallenge(domain, challenge)) return undefined;
+  return new Refusal(
+    'algorithm_not_enabled',
+    `The challenge ${challenge} needs an algorithm that is not among the domain's.`,
+    '/challenge',
+  );
+}
+
+function canChallenge(domain: Domain, challenge: ChallengePolicy): boolean {
+  if (domain.algorithms.length === 0) return false;
+  const needed = { md5: 'MD5', 'sha-256': 'SHA-256', 'sha-512-256': 'SHA-512-256', all: undefined } as const;
+  const algorithm = needed[challenge];
+  return algorithm === undefined || domain.algorithms.includes(algorithm);
 }

@@ -305,7 +305,7 @@ export const PROBLEM_TYPES = {
     status: 422,
     title: 'The domain does not use this algorithm',
     example: 'The domain does not use SHA-256.',
-    advice: 'Send HA1 values for algorithms of the domain only.',
+    advice: "Send HA1 values, and choose a user's challenge, of the domain's algorithms only.",
   },
   password_too_weak: {
     status: 422,

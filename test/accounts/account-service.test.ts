@@ -20,6 +20,20 @@ async function scene(settings: Partial<DomainSettings> = {}) {
   return { ...opened, accounts, store: opened.store };
 }
 
+describe('the challenge of a user', () => {
+  it('must be one that the domain has the algorithm for, or no phone could answer it', async () => {
+    const { accounts } = await scene({ algorithms: ['MD5'] });
+    const make = (challenge: 'sha-256' | 'md5' | 'all') =>
+      accounts.createUser({ username: challenge, domain: 'example.com', settings: { challenge } });
+    expect(verdict(await make('sha-256'))).toBe('algorithm_not_enabled');
+    expect(verdict(await make('md5'))).toBe('granted');
+    expect(verdict(await make('all'))).toBe('granted');
+    const change = (challenge: 'sha-256' | null) => accounts.updateUser('md5@example.com', { challenge });
+    expect(verdict(await change('sha-256'))).toBe('algorithm_not_enabled');
+    expect(verdict(await change(null))).toBe('granted');
+  });
+});
+
 describe('domains', () => {
   it.each<[string, Partial<DomainSettings>, string]>([
     ['nothing but the name', {}, 'granted'],

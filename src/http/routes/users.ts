@@ -230,7 +230,13 @@ const updateUser = operation({
     },
   },
   successes: [{ ...shown, status: 200, description: 'The user as it is now.' }],
-  problems: ['user_not_found', 'external_id_in_use', 'domain_not_granted', 'revision_mismatch'],
+  problems: [
+    'user_not_found',
+    'external_id_in_use',
+    'domain_not_granted',
+    'algorithm_not_enabled',
+    'revision_mismatch',
+  ],
   async handle(call) {
     const { deps, principal } = call;
     const current = await findUser(call);
