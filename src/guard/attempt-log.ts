@@ -36,22 +36,12 @@ export class AttemptLog {
   }
 
   record(attempt: NewAttempt, now: Instant): void {
-    const kept: NewAttempt = {
-      ...attempt,
-      username: attempt.username === null ? null : keep(attempt.username),
-      aor: keep(attempt.aor),
-      domain: keep(attempt.domain),
-      userAgent: attempt.userAgent === null ? null : keep(attempt.userAgent),
-      callId: keep(attempt.callId),
-      facts: {
-        ...attempt.facts,
-        answeredAlgorithm: keepIfAny(attempt.facts.answeredAlgorithm),
-        fault: keepIfAny(attempt.facts.fault),
-      },
-    };
-    if (isStaleNonce(attempt.reason)) this.stale.record(attempt.userId ?? attempt.ip, kept, now);
-    else if (attempt.userId !== null) this.ofUsers.record(attempt.userId, kept, now);
-    else this.ofStrangers.record(attempt.ip, kept, now);
+    // What tells records apart is cut first: texts that differ beyond that are alike.
+    const { username, aor } = attempt;
+    const told = { ...attempt, username: username === null ? null : cut(username), aor: cut(aor) };
+    if (isStaleNonce(attempt.reason)) this.stale.record(attempt.userId ?? attempt.ip, told, keep, now);
+    else if (attempt.userId !== null) this.ofUsers.record(attempt.userId, told, keep, now);
+    else this.ofStrangers.record(attempt.ip, told, keep, now);
   }
 
   /** Those that the filter lets through, in no order. */
@@ -80,12 +70,31 @@ export class AttemptLog {
   }
 }
 
-function keep(text: string): string {
-  return detached(text.slice(0, MAX_TEXT_LENGTH));
+/** A copy of which each text is short and stands alone. */
+function keep(attempt: NewAttempt): NewAttempt {
+  const { username, userAgent, facts } = attempt;
+  return {
+    ...attempt,
+    username: username === null ? null : keepText(username),
+    aor: keepText(attempt.aor),
+    domain: keepText(attempt.domain),
+    userAgent: userAgent === null ? null : keepText(userAgent),
+    callId: keepText(attempt.callId),
+    facts: {
+      ...facts,
+      answeredAlgorithm:
+        facts.answeredAlgorithm === undefined ? undefined : keepText(facts.answeredAlgorithm),
+      fault: facts.fault === undefined ? undefined : keepText(facts.fault),
+    },
+  };
 }
 
-function keepIfAny(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : keep(text);
+function keepText(text: string): string {
+  return detached(cut(text));
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT_LENGTH ? text : text.slice(0, MAX_TEXT_LENGTH);
 }
 
 function matches(attempt: Attempt, filter: AttemptFilter): boolean {

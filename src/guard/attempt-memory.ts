@@ -1,13 +1,20 @@
 import type { Instant } from '../base/clock.js';
+import { detached } from '../base/detached.js';
 import { newId } from '../base/random.js';
 import type { Attempt, NewAttempt } from './attempt.js';
 
 /** A refusal like one seen within that time is the same record once more. */
 export const COLLAPSE_SECONDS = 600;
+/** How often the latest of refusals alike is copied, at most. */
+const COPY_INTERVAL_MS = 1_000;
 
 /** A record with its neighbours in the order of when they were seen last. */
 interface Slot {
-  attempt: Attempt;
+  latest: NewAttempt;
+  readonly id: string;
+  count: number;
+  readonly firstSeenAt: Instant;
+  lastSeenAt: Instant;
   readonly key: string;
   readonly group: string;
   newer: Slot | undefined;
@@ -20,7 +27,7 @@ interface Slot {
  */
 export class AttemptMemory {
   private readonly byKey = new Map<string, Slot>();
-  private readonly groups = new Map<string, Set<Slot>>();
+  private readonly groups = new Map<string, Slot[]>();
   private newest: Slot | undefined;
   private oldest: Slot | undefined;
   private count = 0;
@@ -34,41 +41,51 @@ export class AttemptMemory {
     return this.count;
   }
 
-  record(group: string, attempt: NewAttempt, now: Instant): void {
-    const key = [group, attempt.ip, attempt.transport, attempt.reason, attempt.username, attempt.aor].join(
-      '\0',
-    );
+  /** Takes a refusal in; `keep` makes the copy that is kept of it, where one is. */
+  record(group: string, attempt: NewAttempt, keep: (attempt: NewAttempt) => NewAttempt, now: Instant): void {
+    const { ip, transport, reason, username, aor } = attempt;
+    const key = `${group}\0${ip}\0${transport}\0${reason}\0${username ?? ''}\0${aor}`;
     const known = this.byKey.get(key);
-    if (known !== undefined && now - known.attempt.lastSeenAt <= COLLAPSE_SECONDS * 1000) {
-      const { id, count, firstSeenAt } = known.attempt;
-      known.attempt = { ...attempt, id, count: count + 1, firstSeenAt, lastSeenAt: now };
+    if (known !== undefined && now - known.lastSeenAt <= COLLAPSE_SECONDS * 1000) {
+      known.count++;
+      // In a flood the copies would cost more than all the rest.
+      if (now - known.lastSeenAt >= COPY_INTERVAL_MS) known.latest = keep(attempt);
+      known.lastSeenAt = now;
       this.unlink(known);
       this.link(known);
       return;
     }
+    const latest = keep(attempt);
     const slot: Slot = {
-      attempt: { ...attempt, id: newId('att', now), count: 1, firstSeenAt: now, lastSeenAt: now },
-      key,
+      latest,
+      id: newId('att', now),
+      count: 1,
+      firstSeenAt: now,
+      lastSeenAt: now,
+      key: detached(key),
       group,
       newer: undefined,
       older: undefined,
     };
     const members = this.groups.get(group);
     const outdated =
-      members !== undefined && members.size >= this.maxPerGroup ? oldestOf(members) : undefined;
+      members !== undefined && members.length >= this.maxPerGroup ? oldestOf(members) : undefined;
     if (outdated !== undefined) this.drop(outdated);
     else if (this.count >= this.maxAttempts && this.oldest !== undefined) this.drop(this.oldest);
-    this.byKey.set(key, slot);
+    this.byKey.set(slot.key, slot);
     this.link(slot);
     this.count++;
     const company = this.groups.get(group);
-    if (company === undefined) this.groups.set(group, new Set([slot]));
-    else company.add(slot);
+    if (company === undefined) this.groups.set(group, [slot]);
+    else company.push(slot);
   }
 
   /** All of them, those seen last first. */
   *attempts(): IterableIterator<Attempt> {
-    for (let slot = this.newest; slot !== undefined; slot = slot.older) yield slot.attempt;
+    for (let slot = this.newest; slot !== undefined; slot = slot.older) {
+      const { latest, id, count, firstSeenAt, lastSeenAt } = slot;
+      yield { ...latest, id, count, firstSeenAt, lastSeenAt };
+    }
   }
 
   private drop(slot: Slot): void {
@@ -76,9 +93,9 @@ export class AttemptMemory {
     this.count--;
     // The key may stand for a newer record by now.
     if (this.byKey.get(slot.key) === slot) this.byKey.delete(slot.key);
-    const members = this.groups.get(slot.group);
-    members?.delete(slot);
-    if (members?.size === 0) this.groups.delete(slot.group);
+    const members = this.groups.get(slot.group) ?? [];
+    if (members.length === 1) this.groups.delete(slot.group);
+    else members.splice(members.indexOf(slot), 1);
   }
 
   private link(slot: Slot): void {
@@ -100,7 +117,7 @@ export class AttemptMemory {
 function oldestOf(slots: Iterable<Slot>): Slot | undefined {
   let oldest: Slot | undefined;
   for (const slot of slots) {
-    if (oldest === undefined || slot.attempt.lastSeenAt < oldest.attempt.lastSeenAt) oldest = slot;
+    if (oldest === undefined || slot.lastSeenAt < oldest.lastSeenAt) oldest = slot;
   }
   return oldest;
 }
