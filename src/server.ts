@@ -28,7 +28,7 @@ import { ServerTransactions } from './sip/transaction/server-transactions.js';
 import { ListenRefused, listenSip, type SipListeners } from './sip/transport/listeners.js';
 import { OwnAddresses } from './sip/transport/own-addresses.js';
 import type { TransportEvent } from './sip/transport/udp.js';
-import { AnswerGate, type WithheldReason } from './sip/uas/answer-gate.js';
+import { StrangerGate, type WithheldReason } from './sip/uas/stranger-gate.js';
 import { type MessageFate, UserAgentServer } from './sip/uas/user-agent-server.js';
 import { DatabaseRefused } from './store/sqlite/database.js';
 import { openSqliteStore, type SqliteStore } from './store/sqlite/sqlite.js';
@@ -166,7 +166,11 @@ export async function startServer({ config, log, clock, onStoreLost }: ServerPar
       fates: tallies.fates,
       responses: tallies.responses,
       bounds: tallies.bounds,
-      gate: new AnswerGate(config.sip.unverifiedAnswersPerSecond, tallies.withheld),
+      gate: new StrangerGate({
+        shareOfTime: config.sip.unverifiedTimePercent / 100,
+        answersPerSecond: config.sip.unverifiedAnswersPerSecond,
+        withheld: tallies.withheld,
+      }),
     });
     const sip = await listenSip({
       ...config.sip,

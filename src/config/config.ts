@@ -145,6 +145,11 @@ export const SETTINGS = {
     default: undefined,
     help: 'what the Server header field of SIP responses says; without it there is none',
   },
+  REGISTRAR_UNVERIFIED_TIME_PERCENT: {
+    schema: count(1, 100),
+    default: '40',
+    help: 'time that datagrams of addresses that have not authenticated may take, in all; beyond, dropped',
+  },
   REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: {
     schema: count(1, 1_000_000),
     default: '200',
@@ -232,6 +237,7 @@ export interface Config {
     readonly tcpIdleSeconds: number;
     /** What the Server header field of responses says. */
     readonly serverHeader: string | undefined;
+    readonly unverifiedTimePercent: number;
     readonly unverifiedAnswersPerSecond: number;
   };
   readonly auth: { readonly nonceLifetimeSeconds: number; readonly maxNonceCounts: number };
@@ -291,6 +297,7 @@ export function parseConfig(given: Readonly<Record<string, string | undefined>>)
       tcpMaxConnectionsPerSource: value('REGISTRAR_TCP_MAX_CONNECTIONS_PER_SOURCE'),
       tcpIdleSeconds: value('REGISTRAR_TCP_IDLE_SECONDS'),
       serverHeader: value('REGISTRAR_SIP_SERVER_HEADER'),
+      unverifiedTimePercent: value('REGISTRAR_UNVERIFIED_TIME_PERCENT'),
       unverifiedAnswersPerSecond: value('REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND'),
     },
     auth: {

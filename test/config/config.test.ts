@@ -62,6 +62,7 @@ const BOUNDS: Readonly<
   REGISTRAR_BAN_USERS_PER_SOURCE: { good: ['2', '1000'], bad: ['1', '1001'] },
   REGISTRAR_BAN_WRONG_PER_SOURCE: { good: ['5', '10000'], bad: ['4', '10001'] },
   REGISTRAR_BAN_EXEMPT: { good: ['10.0.0.1', '10.0.0.0/8, 2001:db8::/32'], bad: ['proxy', '10.0.0.0/33'] },
+  REGISTRAR_UNVERIFIED_TIME_PERCENT: { good: ['1', '100'], bad: ['0', '101'] },
   REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: { good: ['1', '1000000'], bad: ['0', '1000001'] },
   REGISTRAR_SIP_SERVER_HEADER: {
     good: ['sip-registrar', 'sip-registrar/1.0 (edge, 2)', '(only a comment)'],

@@ -2,7 +2,12 @@ import { createSocket, type Socket } from 'node:dgram';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Tally } from '../../src/base/tally.js';
 import { sourceNetwork } from '../../src/sip/transport/source-network.js';
-import { AnswerGate, MAX_AMPLIFICATION, PROVEN_FOR_MS } from '../../src/sip/uas/answer-gate.js';
+import {
+  BUSY_STRETCH_MS,
+  MAX_AMPLIFICATION,
+  PROVEN_FOR_MS,
+  StrangerGate,
+} from '../../src/sip/uas/stranger-gate.js';
 import { serverWithAlice, type TestServer } from '../support/test-server.js';
 
 /** Somebody who may be anybody: sends octets and counts what comes back to that address. */
@@ -202,9 +207,9 @@ describe('An answer over UDP to who has authenticated', () => {
 describe('The gate', () => {
   test('lets an address have its burst, then so many a second, by IPv6 /64', () => {
     const tally = new Tally<'too_large' | 'too_many'>();
-    const gate = new AnswerGate(10, tally);
+    const gate = new StrangerGate({ shareOfTime: 0.5, answersPerSecond: 10, withheld: tally });
     const admitted = (address: string, now: number, count: number) =>
-      Array.from({ length: count }, () => gate.admits(address, 100, 100, now)).filter(Boolean).length;
+      Array.from({ length: count }, () => gate.admitsAnswer(address, 100, 100, now)).filter(Boolean).length;
 
     expect(admitted('2001:db8::1', 1_000, 60)).toBe(50);
     expect(admitted('2001:db8::ffff:2', 1_000, 10)).toBe(0);
@@ -214,8 +219,23 @@ describe('The gate', () => {
     expect(tally.of('too_many')).toBe(10 + 10 + 50 + 10);
   });
 
+  test('lets strangers take their share of time, at a stretch only so much of it', () => {
+    const gate = new StrangerGate({ shareOfTime: 0.5, answersPerSecond: 10, withheld: new Tally() });
+
+    expect(gate.hasTime(100_000)).toBe(true);
+    gate.spend(BUSY_STRETCH_MS - 1);
+    expect(gate.hasTime(100_000)).toBe(true);
+    gate.spend(21);
+    expect(gate.hasTime(100_000)).toBe(false);
+    expect(gate.hasTime(100_040)).toBe(false);
+    expect(gate.hasTime(100_042)).toBe(true);
+    gate.spend(1_000);
+    expect(gate.hasTime(102_000)).toBe(false);
+    expect(gate.hasTime(102_100)).toBe(true);
+  });
+
   test('remembers who has authenticated for a while, and not for ever', () => {
-    const gate = new AnswerGate(10, new Tally());
+    const gate = new StrangerGate({ shareOfTime: 0.5, answersPerSecond: 10, withheld: new Tally() });
     gate.prove('192.0.2.1', 1_000_000_000);
     for (const [age, isProven] of [
       [0, true],

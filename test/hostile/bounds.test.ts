@@ -285,6 +285,7 @@ describe('What strangers make the server remember', () => {
       settings: {
         REGISTRAR_RETRANSMISSION_MEMORY_MB: '1',
         REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: '1000000',
+        REGISTRAR_UNVERIFIED_TIME_PERCENT: '100',
       },
     });
     const phone = await server.phone('alice');

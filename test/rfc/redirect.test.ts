@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { MAX_AMPLIFICATION } from '../../src/sip/uas/answer-gate.js';
+import { MAX_AMPLIFICATION } from '../../src/sip/uas/stranger-gate.js';
 import type { Phone } from '../support/phone.js';
 import { serverWithAlice, type TestServer } from '../support/test-server.js';
 import { VirtualClock } from '../support/virtual-clock.js';

@@ -11,10 +11,10 @@ import type { ServerTransactions } from '../transaction/server-transactions.js';
 import { transactionKey } from '../transaction/transaction-key.js';
 import type { Flow, MessageReceiver, ResponseTarget } from '../transport/flow.js';
 import { responseTarget, viaStamp } from '../transport/response-target.js';
-import type { AnswerGate } from './answer-gate.js';
 import { type IncomingRequest, readRequest } from './incoming-request.js';
 import { KNOWN_METHODS, refuseMethod } from './methods.js';
 import { type Answer, answer, renderResponse, shortened } from './response.js';
+import type { StrangerGate } from './stranger-gate.js';
 
 /** Answers the requests of one method. A rejected promise is answered with 500. */
 export type RequestHandler = (request: IncomingRequest) => Answer | Promise<Answer>;
@@ -29,7 +29,9 @@ export type MessageFate =
   | 'broken_answered'
   | 'broken_dropped'
   | 'response_dropped'
-  | 'ack_dropped';
+  | 'ack_dropped'
+  /** Not looked at: strangers had taken their time. */
+  | 'shed';
 
 export interface UserAgentServerOptions {
   readonly handlers: Readonly<Record<string, RequestHandler>>;
@@ -46,7 +48,7 @@ export interface UserAgentServerOptions {
   /** Messages refused because they are larger than is taken, in whatever way. */
   readonly bounds?: Tally<MessageBound>;
   /** Holds back what strangers could turn against others; without it everything is answered. */
-  readonly gate?: AnswerGate;
+  readonly gate?: StrangerGate;
 }
 
 const RETRY_AFTER_OVERLOAD_SECONDS = 5;
@@ -71,22 +73,16 @@ export class UserAgentServer implements MessageReceiver {
 
   receive(bytes: Buffer, flow: Flow): void {
     if (this.closing) return;
-    const message = parseMessage(bytes.toString('latin1'), {
-      framing: flow.transport === 'udp' ? 'datagram' : 'stream',
-    });
-    if (message.kind === 'request') {
-      const now = this.options.clock.now();
-      const request = readRequest(message, flow, now);
-      if (isParseError(request)) this.answerBroken(message.method, message.headers, request, flow);
-      else this.take(request);
-      return;
+    const { gate, clock, fates } = this.options;
+    const now = clock.now();
+    if (gate === undefined || flow.datagramOctets === undefined || gate.isProven(flow.remoteAddress, now)) {
+      this.read(bytes, flow, now);
+    } else if (gate.hasTime(now)) {
+      this.read(bytes, flow, now);
+      gate.spend(clock.now() - now);
+    } else {
+      fates.count('shed');
     }
-    if (message.kind === 'response' || !message.isRequest) {
-      // We send no requests: nobody waits for it (RFC 3261 §18.1.2).
-      this.options.fates.count('response_dropped');
-      return;
-    }
-    this.answerBroken(message.method, message.headers, message.error, flow);
   }
 
   receiveBroken(
@@ -110,6 +106,24 @@ export class UserAgentServer implements MessageReceiver {
   async close(): Promise<void> {
     this.closing = true;
     while (this.working.size > 0) await Promise.allSettled(this.working);
+  }
+
+  private read(bytes: Buffer, flow: Flow, now: Instant): void {
+    const message = parseMessage(bytes.toString('latin1'), {
+      framing: flow.transport === 'udp' ? 'datagram' : 'stream',
+    });
+    if (message.kind === 'request') {
+      const request = readRequest(message, flow, now);
+      if (isParseError(request)) this.answerBroken(message.method, message.headers, request, flow);
+      else this.take(request);
+      return;
+    }
+    if (message.kind === 'response' || !message.isRequest) {
+      // We send no requests: nobody waits for it (RFC 3261 §18.1.2).
+      this.options.fates.count('response_dropped');
+      return;
+    }
+    this.answerBroken(message.method, message.headers, message.error, flow);
   }
 
   private take(request: IncomingRequest): void {
@@ -293,7 +307,7 @@ export class UserAgentServer implements MessageReceiver {
       if (verified) gate.prove(flow.remoteAddress, now);
       else if (
         !gate.isProven(target.address, now) &&
-        !gate.admits(target.address, bytes.length, flow.datagramOctets, now)
+        !gate.admitsAnswer(target.address, bytes.length, flow.datagramOctets, now)
       ) {
         return false;
       }
