@@ -60,6 +60,13 @@ BEGIN
   UPDATE domains SET user_count = user_count - 1 WHERE name = old.domain;
 END;
 
+-- What a user's calls should be handled by: a document of RFC 3880.
+CREATE TABLE call_scripts (
+  user_id    TEXT NOT NULL PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+  script     TEXT NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE credentials (
   seq           INTEGER PRIMARY KEY,
   id            TEXT NOT NULL UNIQUE,

@@ -4,6 +4,7 @@ import type { Page, PageRequest } from '../base/page.js';
 import { newId, newSecret } from '../base/random.js';
 import { isRefusal, Refusal } from '../base/refusal.js';
 import type { AccountRefusal, AccountStore, Deleted, StoredCredential } from './account-store.js';
+import { CallScripts } from './call-scripts.js';
 import type {
   Credential,
   CredentialPatch,
@@ -70,6 +71,7 @@ export interface ChangeOptions {
  * promise resolves. Also the directory that authentication asks, from a bounded view that each commit keeps true.
  */
 export class AccountService implements SubscriberDirectory {
+  readonly callScripts: CallScripts;
   private readonly cache: SubscriberCache;
 
   constructor(
@@ -80,6 +82,7 @@ export class AccountService implements SubscriberDirectory {
     /** 32 bytes; makes the challenge of unknown users stable and unpredictable. */
     private readonly disguiseKey: Uint8Array,
   ) {
+    this.callScripts = new CallScripts(store, clock);
     this.cache = new SubscriberCache();
     store.onChanges((change) => this.cache.forget(change));
   }

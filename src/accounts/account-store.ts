@@ -1,6 +1,7 @@
 import type { Instant } from '../base/clock.js';
 import type { Page, PageRequest } from '../base/page.js';
 import type { Refusal } from '../base/refusal.js';
+import type { CallScriptChange, StoredCallScript } from './call-script.js';
 import type { Credential } from './credential.js';
 import type { ChallengePolicy, Domain, DomainFilter, DomainSortField } from './domain.js';
 import type { Subscriber } from './subscriber.js';
@@ -20,6 +21,7 @@ export type AccountRefusalCode =
   | 'username_in_use'
   | 'external_id_in_use'
   | 'username_invalid'
+  | 'call_script_not_found'
   | 'credential_not_found'
   | 'credential_limit'
   | 'credential_revoked'
@@ -82,6 +84,14 @@ export interface AccountStore {
     idOrAddress: string,
     options: { readonly ifRevision: number | undefined; readonly now: Instant },
   ): Promise<Deleted | AccountRefusal>;
+
+  getCallScript(userId: string): Promise<StoredCallScript | undefined>;
+  /** Reads, lets `change` decide (undefined deletes it), and writes, in one transaction. */
+  updateCallScript(
+    userId: string,
+    now: Instant,
+    change: (current: string | undefined) => string | undefined | AccountRefusal,
+  ): Promise<CallScriptChange | AccountRefusal>;
 
   listCredentials(userId: string): Promise<readonly Credential[]>;
   getCredential(userId: string, credentialId: string): Promise<Credential | undefined>;

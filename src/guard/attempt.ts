@@ -31,6 +31,8 @@ export const ATTEMPT_REASONS = [
   'too_many_bindings',
   'too_many_contacts',
   'contact_loops',
+  'unsupported_body',
+  'call_script_invalid',
   'out_of_order',
   'extension_required',
   'malformed_request',

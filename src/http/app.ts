@@ -137,7 +137,9 @@ async function runOperation(
   const { principal, requestId } = requestState(request);
   const path = request.path;
   let body: unknown;
-  if (bytes !== undefined) {
+  if (bytes !== undefined && !isJson(operation.body?.mediaType)) {
+    body = Buffer.from(bytes).toString('latin1');
+  } else if (bytes !== undefined) {
     const read = parseStrictJson(bytes);
     if (read.kind === 'json_fault') {
       const { pointer, code, detail } = read;
@@ -267,10 +269,14 @@ function wrongMediaType(expected: string, request: Request): Problem | undefined
     .find((text) => text.startsWith('charset='));
   const isUtf8 = charset === undefined || /^charset="?utf-8"?$/.test(charset);
   if (type.trim().toLowerCase() === expected && isUtf8) return undefined;
-  const accepted = expected === 'application/json' ? 'accept' : 'accept-patch';
+  const accepted = expected === 'application/merge-patch+json' ? 'accept-patch' : 'accept';
   return new Problem('unsupported_media_type', `This operation takes ${expected} in UTF-8.`, [], {
     [accepted]: expected,
   });
+}
+
+function isJson(mediaType: string | undefined): boolean {
+  return mediaType?.endsWith('json') === true;
 }
 
 /** The bytes that express.raw read; it leaves something else when there was no body. */

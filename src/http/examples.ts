@@ -80,6 +80,14 @@ export const exampleUser: UserBody = {
   updated_at: '2026-11-22T10:16:00.000Z',
 };
 
+export const exampleCallScript = `<?xml version="1.0" encoding="UTF-8"?>
+<cpl xmlns="urn:ietf:params:xml:ns:cpl">
+  <incoming>
+    <location url="sip:alice@mobile.example.net"><redirect/></location>
+  </incoming>
+</cpl>
+`;
+
 export const exampleCreatedUser: z.infer<typeof createdUser> = {
   ...exampleUser,
   credential: exampleIssuedCredential,

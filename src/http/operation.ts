@@ -24,7 +24,8 @@ export const TAGS = {
 } as const;
 export type Tag = keyof typeof TAGS;
 
-export type MediaType = 'application/json' | 'application/merge-patch+json';
+/** Of a request body. What is not JSON reaches the handler as an octet string, one character a byte. */
+export type MediaType = 'application/json' | 'application/merge-patch+json' | 'application/cpl+xml';
 
 export interface Example {
   readonly summary: string;
@@ -50,7 +51,7 @@ export interface Success {
 /** Everything that is known about an operation beside what it does: the contract is made of it. */
 export interface OperationDescription {
   readonly operationId: string;
-  readonly method: 'get' | 'post' | 'patch' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   /** As OpenAPI writes it: `/v1/users/{id}`. */
   readonly path: string;
   readonly tag: Tag;

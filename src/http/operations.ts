@@ -2,6 +2,7 @@ import type { Operation } from './operation.js';
 import { apiKeyOperations } from './routes/api-keys.js';
 import { banOperations } from './routes/bans.js';
 import { bindingOperations } from './routes/bindings.js';
+import { callScriptOperations } from './routes/call-scripts.js';
 import { contractOperations } from './routes/contract.js';
 import { credentialOperations } from './routes/credentials.js';
 import { deregistrationOperations } from './routes/deregistrations.js';
@@ -15,6 +16,7 @@ import { userOperations } from './routes/users.js';
 export const operations: readonly Operation[] = [
   ...domainOperations,
   ...userOperations,
+  ...callScriptOperations,
   ...credentialOperations,
   ...bindingOperations,
   ...deregistrationOperations,

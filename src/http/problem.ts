@@ -9,6 +9,7 @@ import type { DeregistrationRefusalCode } from '../location/deregistration.js';
 export type HttpOwnCode =
   | 'malformed_url'
   | 'malformed_json'
+  | 'malformed_call_script'
   | 'validation_failed'
   | 'cursor_invalid'
   | 'cursor_mismatch'
@@ -18,6 +19,7 @@ export type HttpOwnCode =
   | 'domain_not_granted'
   | 'route_not_found'
   | 'deregistration_not_found'
+  | 'call_script_invalid'
   | 'method_not_allowed'
   | 'body_too_large'
   | 'unsupported_media_type'
@@ -57,6 +59,13 @@ export const PROBLEM_TYPES = {
     example: 'The body is not JSON.',
     advice:
       'Send one JSON value in UTF-8. A key may occur once in an object, and no key may be __proto__, constructor or prototype.',
+  },
+  malformed_call_script: {
+    status: 400,
+    title: 'The call script is no well-formed XML',
+    example: 'Line 3: an end tag of another element.',
+    advice:
+      'Send one XML document in UTF-8, without document type and without entities but the five predefined.',
   },
   validation_failed: {
     status: 400,
@@ -123,6 +132,12 @@ export const PROBLEM_TYPES = {
     title: 'There is no such user',
     example: 'There is no user bob@example.com.',
     advice: 'Address a user by id or by address; a key confined to domains sees only the users of those.',
+  },
+  call_script_not_found: {
+    status: 404,
+    title: 'The user has no call script',
+    example: 'The user has no call script.',
+    advice: 'PUT one, or let the phone of the user bring one in a REGISTER.',
   },
   credential_not_found: {
     status: 404,
@@ -281,6 +296,12 @@ export const PROBLEM_TYPES = {
     title: 'The body has the wrong media type',
     example: 'This operation takes application/merge-patch+json in UTF-8.',
     advice: 'POST takes application/json, PATCH takes application/merge-patch+json.',
+  },
+  call_script_invalid: {
+    status: 422,
+    title: 'The call script is not valid',
+    example: 'Line 3: location needs url.',
+    advice: 'The script must hold to the schema of RFC 3880, without extensions.',
   },
   domain_settings_invalid: {
     status: 422,

@@ -35,6 +35,8 @@ export type BindingChange =
 export interface Decision<Outcome> {
   readonly outcome: Outcome;
   readonly changes: readonly BindingChange[];
+  /** When present, it becomes the owner's call script. */
+  readonly callScript?: string;
   /** When present, the owner is refused until then. */
   readonly blockUntil?: Instant;
 }

@@ -35,6 +35,8 @@ export interface RegisterCommand {
     | { readonly kind: 'query' }
     | { readonly kind: 'remove_all' }
     | { readonly kind: 'update'; readonly contacts: readonly ContactUpdate[] };
+  /** The call script that came with it; becomes the user's when the rest succeeds. */
+  readonly callScript?: string | undefined;
 }
 
 /** The rules of the user's domain, with the user's own limits already applied. */
@@ -78,6 +80,20 @@ export function decideRegister(
 ): Decision<RegisterOutcome> {
   if (state.standing.kind === 'missing') return refuse({ kind: 'account_closed' });
   if (state.standing.kind === 'blocked') return refuse({ kind: 'blocked', until: state.standing.until });
+  const decision = decideAction(state, command, policy, now, newBindingId);
+  const { callScript } = command;
+  return callScript === undefined || decision.outcome.kind !== 'registered'
+    ? decision
+    : { ...decision, callScript };
+}
+
+function decideAction(
+  state: AorState,
+  command: RegisterCommand,
+  policy: RegisterPolicy,
+  now: Instant,
+  newBindingId: () => string,
+): Decision<RegisterOutcome> {
   const { action } = command;
   switch (action.kind) {
     case 'query':

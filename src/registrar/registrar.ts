@@ -26,6 +26,7 @@ import { refuseUnknownExtensions } from '../sip/uas/required-extensions.js';
 import { type Answer, answer } from '../sip/uas/response.js';
 import { findLoopingContact } from './looping-contact.js';
 import { factsOf, Refusals, type Seen } from './refusals.js';
+import { readBody } from './register-body.js';
 import { readAction, readUserAgent } from './register-request.js';
 import { answerOutcome } from './register-response.js';
 
@@ -40,6 +41,8 @@ export type RegistrationRejection =
   | 'not_authorized'
   | 'malformed_request'
   | 'contact_loops'
+  | 'unsupported_body'
+  | 'call_script_invalid'
   | 'too_many_contacts'
   | 'store_overloaded'
   | 'store_failed';
@@ -189,6 +192,15 @@ export class Registrar {
     if (looping !== undefined) {
       return this.reject(request, 'contact_loops', verified(answer(403, 'Contact Leads Back Here')), seen);
     }
+    const body = readBody(request);
+    if (body.kind === 'refused') {
+      const facts = { fault: body.fault };
+      return this.reject(request, body.reason, verified(body.answer), { ...seen, facts });
+    }
+    // A grant is for contacts: how calls of another are handled it does not give away.
+    if (body.kind === 'call_script' && who.subscriber.userId !== owner.userId) {
+      return this.reject(request, 'not_authorized', verified(answer(403, 'Forbidden')), seen);
+    }
     const { flow } = request;
     const command: RegisterCommand = {
       aor: owner.aor,
@@ -205,6 +217,7 @@ export class Registrar {
         flowId: flow.id,
       },
       action,
+      callScript: body.kind === 'call_script' ? body.text : undefined,
     };
     return this.options.location.register(command, policyOf(domain, owner)).then(
       (outcome) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AccountStore, AccountsChange } from '../../src/accounts/account-store.js';
 import { MAX_ACTIVE_CREDENTIALS } from '../../src/accounts/credential.js';
 import { USER_SORT_FIELDS, type UserFilter } from '../../src/accounts/user.js';
+import { Refusal } from '../../src/base/refusal.js';
 import type { LocationStore } from '../../src/location/location-store.js';
 import { binding as bindingRow } from '../location/commands.js';
 import { verdict } from '../store/open-store.js';
@@ -30,6 +31,47 @@ export function testAccountStore(make: () => Promise<AccountSubject>): void {
     return (await subject()).accounts;
   }
 
+  describe('call scripts', () => {
+    it('are one a user, changed by what the change decides over the one there is', async () => {
+      const accounts = await store();
+      const seen: unknown[] = [];
+      const change = (next: string | undefined, now = NOW) =>
+        accounts.updateCallScript(alice.id, now, (current) => {
+          seen.push(current);
+          return next;
+        });
+      expect(await accounts.getCallScript(alice.id)).toBeUndefined();
+      expect(await change(undefined)).toBe('unchanged');
+      expect(await change('<a>☎</a>\0')).toBe('created');
+      expect(await change('<b/>', NOW + 1)).toBe('replaced');
+      expect(await accounts.getCallScript(alice.id)).toEqual({ text: '<b/>', updatedAt: NOW + 1 });
+      expect(await accounts.getCallScript(bob.id)).toBeUndefined();
+      expect(await change(undefined)).toBe('deleted');
+      expect(seen).toEqual([undefined, undefined, '<a>☎</a>\0', '<b/>']);
+    });
+
+    it('stay as they are when the change is refused, and there are none of nobody', async () => {
+      const accounts = await store();
+      await accounts.updateCallScript(alice.id, NOW, () => '<a/>');
+      const refusal = new Refusal('revision_mismatch', 'no');
+      expect(verdict(await accounts.updateCallScript(alice.id, NOW, () => refusal))).toBe(
+        'revision_mismatch',
+      );
+      expect((await accounts.getCallScript(alice.id))?.text).toBe('<a/>');
+      expect(verdict(await accounts.updateCallScript('usr_none', NOW, () => '<a/>'))).toBe('user_not_found');
+    });
+
+    it('go with their user', async () => {
+      const accounts = await store();
+      for (const { id } of [alice, bob]) await accounts.updateCallScript(id, NOW, () => '<a/>');
+      await accounts.deleteUser(alice.id, { ifRevision: undefined, now: NOW });
+      expect(await accounts.getCallScript(alice.id)).toBeUndefined();
+      expect((await accounts.getCallScript(bob.id))?.text).toBe('<a/>');
+      await accounts.deleteDomain('example.com', { cascade: true, ifRevision: undefined, now: NOW });
+      expect(await accounts.getCallScript(bob.id)).toBeUndefined();
+    });
+  });
+
   describe('domains', () => {
     it('are found by name and by alias, as they were written', async () => {
       const accounts = (await make()).accounts;
@@ -45,6 +87,7 @@ export function testAccountStore(make: () => Promise<AccountSubject>): void {
         maxBindingsPerUser: 4,
         overflow: 'evict_oldest',
         sequence: 'fresh_nonce',
+        routing: 'redirect',
         maxUsers: 5,
       });
       expect(await accounts.insertDomain(row)).toEqual(row);

@@ -148,6 +148,23 @@ export function testLocationStore(make: () => Promise<LocationSubject>): void {
       expect((await read(location, bob)).standing).toEqual({ kind: 'open' });
     });
 
+    it('a call script that a decision brings is the owner’s, together with the bindings', async () => {
+      const { location, accounts } = await subject();
+      const changes = [{ kind: 'created', binding: bindingOf(alice, 'bnd_1') }] as const;
+      await location.update(alice, NOW, () => ({ outcome: undefined, changes, callScript: '<a/>' }));
+      await expect(
+        location.update(alice, NOW, () => ({
+          outcome: undefined,
+          // The id is taken: the row cannot be written, so the script is not either.
+          changes,
+          callScript: '<b/>',
+        })),
+      ).rejects.toThrow();
+      await read(location, alice);
+      expect(await accounts.getCallScript(alice.userId)).toEqual({ text: '<a/>', updatedAt: NOW });
+      expect(await accounts.getCallScript(bob.userId)).toBeUndefined();
+    });
+
     it('a decision that throws changes nothing', async () => {
       const location = await store();
       const failing = location.update(alice, NOW, () => {

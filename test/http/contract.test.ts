@@ -122,7 +122,8 @@ describe('the contract', () => {
             .replace('{domain}', 'example.com')
             .replace('{cid}', 'crd_none')
             .replace('{id}', 'alice@example.com');
-          const answer = await api.call(method as 'post', url, { type: mediaType, body: value });
+          const sent = mediaType.endsWith('json') ? { body: value } : { rawBody: String(value) };
+          const answer = await api.call(method as 'post', url, { type: mediaType, ...sent });
           expect([200, 201, 202, 404, 409], `${operation.operationId} ${answer.text}`).toContain(
             answer.status,
           );

@@ -32,6 +32,14 @@ const all = (changes: Partial<RegisterCommand> = {}) =>
   update([], { action: { kind: 'remove_all' }, ...changes });
 const query = update([], { action: { kind: 'query' } });
 
+describe('a call script', () => {
+  it('R11: is part of what succeeds, and of nothing that is refused', () => {
+    const command = (cseq: number) => update([contact(A, 3600)], { cseq, callScript: '<cpl/>' });
+    expect(decide(open(binding(A)), command(11)).callScript).toBe('<cpl/>');
+    expect('callScript' in decide(open(binding(A)), command(10))).toBe(false);
+  });
+});
+
 describe('sequence', () => {
   it.each([
     ['lower', 9],

@@ -76,6 +76,10 @@ const EXPLANATIONS: Readonly<Record<AttemptReason, (attempt: Attempt) => string>
   too_many_contacts: () => 'The request holds more contacts than one request may.',
   contact_loops: () =>
     'A contact of the phone is this server or the address itself, so that calls would go round in circles. Look at the phone’s own address, its NAT settings and STUN.',
+  unsupported_body: ({ facts }) =>
+    `The phone sends something along with its registration that this server does not take${facts.fault === undefined ? '' : ` (${facts.fault})`}. Switch it off in the phone.`,
+  call_script_invalid: ({ facts }) =>
+    `The phone sends a call script (CPL) that is none${facts.fault === undefined ? '' : `: ${facts.fault}`}. Correct the script, or switch its upload off in the phone.`,
   out_of_order: () =>
     'The request is older than what is registered: a late copy, or a phone that restarted and counts from the beginning under the same Call-ID. For such phones set sequence of the domain to fresh_nonce.',
   extension_required: () =>

@@ -7,6 +7,7 @@ import type {
   StoredCredential,
   StoredSubscriber,
 } from '../../accounts/account-store.js';
+import type { CallScriptChange, StoredCallScript } from '../../accounts/call-script.js';
 import { type Credential, MAX_ACTIVE_CREDENTIALS } from '../../accounts/credential.js';
 import type {
   ChallengePolicy,
@@ -21,6 +22,7 @@ import type { Page, PageRequest } from '../../base/page.js';
 import { isRefusal, Refusal } from '../../base/refusal.js';
 import { parseAddressOfRecord } from '../../location/address-of-record.js';
 import type { BindingRows } from './binding-rows.js';
+import { CallScriptRows } from './call-script-rows.js';
 import { fromJson, toFlag } from './columns.js';
 import type { Db } from './database.js';
 import type { Announcements, GroupCommit } from './group-commit.js';
@@ -101,6 +103,7 @@ const CREDENTIAL_COLUMNS = `c.*,
 export class SqliteAccountStore implements AccountStore {
   private readonly lister: Lister;
   private readonly statements;
+  private readonly callScripts: CallScriptRows;
 
   constructor(
     db: Db,
@@ -109,6 +112,7 @@ export class SqliteAccountStore implements AccountStore {
   ) {
     this.lister = new Lister(db);
     this.statements = prepareStatements(db);
+    this.callScripts = new CallScriptRows(db);
   }
 
   onChanges(listener: (change: AccountsChange) => void): void {
@@ -346,6 +350,32 @@ export class SqliteAccountStore implements AccountStore {
       this.statements.deleteUser.run(current.id);
       this.bindings.forget(current.id);
       return { bindingsRemoved };
+    });
+  }
+
+  // --- call scripts ---
+
+  async getCallScript(userId: string): Promise<StoredCallScript | undefined> {
+    return this.callScripts.read(userId);
+  }
+
+  updateCallScript(
+    userId: string,
+    now: Instant,
+    change: (current: string | undefined) => string | undefined | AccountRefusal,
+  ): Promise<CallScriptChange | AccountRefusal> {
+    return this.commit.run(() => {
+      if (this.statements.plainUser.get(userId) === undefined) return userNotFound(userId);
+      const current = this.callScripts.read(userId)?.text;
+      const next = change(current);
+      if (isRefusal(next)) return next;
+      if (next !== undefined) {
+        this.callScripts.save(userId, next, now);
+        return current === undefined ? 'created' : 'replaced';
+      }
+      if (current === undefined) return 'unchanged';
+      this.callScripts.remove(userId);
+      return 'deleted';
     });
   }
 

@@ -12,6 +12,7 @@ import type {
 import type { BindingQuery, LocationStore, Owner, SweepStep } from '../../location/location-store.js';
 import { networkRange } from './address-key.js';
 import { type BindingRow, type BindingRows, toBinding } from './binding-rows.js';
+import { CallScriptRows } from './call-script-rows.js';
 import { fromJson, toFlag } from './columns.js';
 import type { Db } from './database.js';
 import type { GroupCommit } from './group-commit.js';
@@ -39,6 +40,7 @@ interface DeregistrationRow {
 export class SqliteLocationStore implements LocationStore {
   private readonly lister: Lister;
   private readonly statements;
+  private readonly callScripts: CallScriptRows;
 
   constructor(
     db: Db,
@@ -47,6 +49,7 @@ export class SqliteLocationStore implements LocationStore {
   ) {
     this.lister = new Lister(db);
     this.statements = prepareStatements(db);
+    this.callScripts = new CallScriptRows(db);
   }
 
   onChanges(listener: (changes: readonly BindingChange[]) => void): void {
@@ -62,6 +65,7 @@ export class SqliteLocationStore implements LocationStore {
       const decision = decide(this.rows.read(owner.userId, now));
       this.rows.apply(decision.changes, announce);
       if (decision.blockUntil !== undefined) this.rows.block(owner.userId, decision.blockUntil);
+      if (decision.callScript !== undefined) this.callScripts.save(owner.userId, decision.callScript, now);
       return decision.outcome;
     });
   }
