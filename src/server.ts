@@ -66,7 +66,7 @@ export const HTTP_MAX_CONNECTIONS = 2_000;
 /** How slow an HTTP client may be, in milliseconds, and how many header fields a request may have. */
 export const HTTP_LIMITS = {
   headersTimeout: 10_000,
-  requestTimeout: 30_000,
+  requestTimeout: 20_000,
   keepAliveTimeout: 10_000,
   /** How often the two first are looked at. */
   connectionsCheckingInterval: 1_000,

@@ -119,6 +119,11 @@ async function answer(
   if (operation.body !== undefined) {
     const wrong = wrongMediaType(operation.body.mediaType, request);
     if (wrong !== undefined) return sendProblem(request, response, wrong);
+    // The reader would take in all of it before it complains.
+    const { maxBodyBytes } = shared.deps.settings;
+    if (Number(request.get('content-length')) > maxBodyBytes) {
+      return sendProblem(request, response, tooLarge(maxBodyBytes));
+    }
     await passThrough(shared.readBody, request, response);
     body = bodyBytes(request);
   }
@@ -321,7 +326,7 @@ function problemOfError(error: unknown, maxBodyBytes: number): Problem {
   const { type, status } = Object(error) as { readonly type?: unknown; readonly status?: unknown };
   if (error instanceof URIError) return new Problem('malformed_url');
   if (type === 'entity.too.large') {
-    return new Problem('body_too_large', `The body may have at most ${maxBodyBytes} bytes.`);
+    return tooLarge(maxBodyBytes);
   }
   if (type === 'encoding.unsupported') {
     return new Problem('unsupported_media_type', 'The Content-Encoding is not one of gzip, deflate and br.');
@@ -331,6 +336,10 @@ function problemOfError(error: unknown, maxBodyBytes: number): Problem {
     return new Problem('malformed_json', 'The body could not be read.');
   }
   return new Problem('internal_error');
+}
+
+function tooLarge(maxBodyBytes: number): Problem {
+  return new Problem('body_too_large', `The body may have at most ${maxBodyBytes} bytes.`);
 }
 
 function problemReply(problem: Problem, instance: string, requestId: string): Reply {
