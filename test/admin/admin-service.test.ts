@@ -52,7 +52,15 @@ describe('a presented key', () => {
     expect(admin.authenticate(key, ANYWHERE)).toEqual({
       keyId: apiKey.id,
       label: 'test',
-      scopes: ['domains:read', 'users:read', 'credentials:read', 'bindings:read', 'keys:read', 'server:read'],
+      scopes: [
+        'domains:read',
+        'users:read',
+        'credentials:read',
+        'bindings:read',
+        'bans:read',
+        'keys:read',
+        'server:read',
+      ],
       domains: ['example.com'],
       expiresAt: null,
     });
