@@ -7,7 +7,7 @@ import { type Answer, answer } from '../sip/uas/response.js';
 /**
  * 302 with the contacts, best first (RFC 3261 §8.3, §21.3.3). URIs of any scheme are listed as they were registered:
  * the caller picks what it can use (§20.10). Left out are the Request-URI itself, which would lead back here (§8.3), and
- * for a sips request all that is not sips, so that nobody is led to a less secure place (RFC 5630 §5.3). When nothing
+ * for a sips request all that is not sips, so that nobody is led to a less secure place (RFC 5630 §5.4). When nothing
  * is left, 480. There is no `expires`: an address is good for this once (§21.3.3), since the next moment may find the
  * phone elsewhere, or taken off by an operator.
  */

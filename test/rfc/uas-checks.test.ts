@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { serverWithAlice } from '../support/test-server.js';
 
+/** Of UDP over IPv4: 65,535 octets less both headers. No message can be too large for us there. */
+const LARGEST_DATAGRAM = 65_507;
 const DESK = 'sip:alice@192.0.2.1:5060';
 
 describe('What every request is checked for (RFC 3261 §8.2)', () => {
@@ -107,6 +109,19 @@ describe('What every request is checked for (RFC 3261 §8.2)', () => {
     );
 
     expect(answer.status).toBe(513);
+  });
+
+  test('28: the largest datagram there can be is read whole, and answered', async () => {
+    const server = await serverWithAlice();
+    const phone = await server.phone('alice');
+    const room = LARGEST_DATAGRAM - phone.compose({ cseq: 1, headers: Array(8).fill('Subject: ') }).length;
+    const filler = `Subject: ${'x'.repeat(Math.floor(room / 8))}`;
+
+    const octets = phone.compose({ cseq: 1, headers: Array(8).fill(filler) });
+    const answer = await phone.exchange(octets);
+
+    expect(octets.length).toBeGreaterThan(LARGEST_DATAGRAM - 8);
+    expect(answer.status).toBe(401);
   });
 
   test.each([
