@@ -99,6 +99,7 @@ class BusyOperator {
       const step = this.turn++ % 3;
       const made = `${this.name}-${n}`;
       const gone = `${this.name}-${n - 2}`;
+      const limit = 2 + (n % 90);
       const isDone =
         step === 0
           ? await this.change(server, killed, made, 1, 'POST', '/v1/users', {
@@ -107,7 +108,7 @@ class BusyOperator {
               max_bindings: 1,
             })
           : step === 1
-            ? await this.change(server, killed, made, n + 2, 'PATCH', userPath(made), { max_bindings: n + 2 })
+            ? await this.change(server, killed, made, limit, 'PATCH', userPath(made), { max_bindings: limit })
             : n < 2 || (await this.change(server, killed, gone, undefined, 'DELETE', userPath(gone)));
       if (!isDone) return;
     }

@@ -34,8 +34,11 @@ async function flooded(scenarios: readonly string[]): Promise<Readonly<Record<st
   return JSON.parse(readFileSync(json, 'utf8')) as Record<string, Fared>;
 }
 
-/** What phones may notice on a machine that does other things as well; alone they notice a tenth of it. */
-const P99_MS = 500;
+/**
+ * What a phone may wait on a machine that does other things as well, generator and other tests among them: one datagram
+ * lost and sent again. The numbers of a machine that does nothing else are in bench/README.md.
+ */
+const P99_MS = 1_500;
 /** What is kept of a flood for a while, and what the heap has not given back yet. */
 const MEMORY_ROOM_MB = 100;
 

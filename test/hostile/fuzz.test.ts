@@ -148,7 +148,12 @@ test(
       REGISTRAR_RETRANSMISSION_MEMORY_MB: '4',
     });
     const { sipPort } = server;
-    await server.api('POST', '/v1/domains', { name: 'example.com', aliases: ['sip.test'] });
+    const domain = await server.api('POST', '/v1/domains', {
+      name: 'example.com',
+      aliases: ['sip.test'],
+      routing: 'redirect',
+    });
+    expect(domain.status).toBe(201);
     for (const username of ['alice', 'fuzz']) {
       const credential = { password: PASSWORD };
       const made = await server.api('POST', '/v1/users', { username, domain: 'example.com', credential });

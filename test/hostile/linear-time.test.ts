@@ -158,14 +158,35 @@ describe.each([
     await expectLinearWhateverComes(server, phone, header, isSigned);
   });
 
-  test.each(['a', '<', '\r\n', 'a: b\r\n', ',', '"', '\0'])('a body of %j', async (unit) => {
+  test.each([
+    ...['a', '<', '\r\n', 'a: b\r\n', ',', '"', '\0'],
+    ...[
+      '<a>',
+      '<a/>',
+      '<a b="',
+      ' b="1"',
+      '&lt;',
+      '&',
+      '<!--',
+      '<!-- -->',
+      '<![CDATA[',
+      '<?a?>',
+      ']]>',
+      '<!DOCTYPE ',
+    ],
+  ])('a body of %j', async (unit) => {
     const server = await InProcessServer.start();
     const phone = server.phone();
     if (isSigned) await phone.fetchChallenge();
-    for (const type of ['application/cpl+xml', 'a/b']) {
+    for (const [type, begin] of [
+      ['a/b', ''],
+      ['application/cpl+xml', ''],
+      ['application/cpl+xml', '<?xml version="1.0"?><cpl xmlns="urn:ietf:params:xml:ns:cpl">'],
+      ['application/cpl+xml', '<cpl xmlns="urn:ietf:params:xml:ns:cpl"><incoming '],
+    ] as const) {
       const make = (size: number): string =>
         phone.compose({
-          body: runOf('', unit, size - 1_500),
+          body: runOf(begin, unit, size - 1_500),
           headers: [`Content-Type: ${type}`],
           ...(isSigned ? {} : { authorization: null }),
         });

@@ -166,6 +166,11 @@ const CONTACTS = [
   '<tel:+1;x=y>, <sip:b@c>',
 ];
 
+const SCRIPT =
+  '<?xml version="1.0"?>\n<!-- x --><cpl xmlns="urn:ietf:params:xml:ns:cpl"><subaction id="a"><location url="sip:b@c">' +
+  '<redirect/></location></subaction><incoming><address-switch field="origin"><address is="sip:d&amp;e"><sub ref="a"/>' +
+  '</address><otherwise><reject status="busy"/></otherwise></address-switch></incoming></cpl>';
+
 /** What somebody who knows a password could put into a REGISTER. Values are header values. */
 export const signedParts: fc.Arbitrary<{
   readonly contacts: readonly string[];
@@ -173,6 +178,7 @@ export const signedParts: fc.Arbitrary<{
   readonly callId: string;
   readonly to: string;
   readonly headers: readonly string[];
+  readonly body: string;
 }> = fc
   .record({
     values: fc.array(fc.tuple(fc.constantFrom(...CONTACTS), fc.array(mutation, { maxLength: 3 })), {
@@ -190,17 +196,20 @@ export const signedParts: fc.Arbitrary<{
         maxLength: 5,
       },
     ),
+    script: fc.option(fc.array(mutation, { maxLength: 4 })),
   })
-  .map(({ values, expires, callId, to, headers }) => ({
+  .map(({ values, expires, callId, to, headers, script }) => ({
     contacts: values.map(([value, mutations]) => onOneLine(apply(value, mutations))),
     expires,
     callId,
     to: onOneLine(apply(to[0], to[1])),
+    body: script === null ? '' : apply(SCRIPT, script).slice(0, 20_000),
     headers: headers
       .map(([message, at, mutations]) =>
         onOneLine(apply(pick(message.split('\r\n').slice(1), at), mutations)),
       )
-      .filter((line) => line.includes(':') && !/^\s|^(l|content-length)\s*:/i.test(line)),
+      .filter((line) => line.includes(':') && !/^\s|^(l|content-length)\s*:/i.test(line))
+      .concat(script === null ? [] : ['Content-Type: application/cpl+xml']),
   }));
 
 function apply(text: string, mutations: readonly Mutation[]): string {

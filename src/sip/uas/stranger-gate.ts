@@ -11,7 +11,9 @@ export const MAX_AMPLIFICATION = 2.5;
 /** An address that has been silent may get that many seconds' worth of answers at once. */
 export const BURST_SECONDS = 5;
 /** How long all unproven addresses together may keep this server busy at a stretch. Phones wait meanwhile. */
-export const BUSY_STRETCH_MS = 100;
+export const BUSY_STRETCH_MS = 200;
+/** No datagram takes longer: what more the clock says, this process was kept waiting for a processor. */
+const MOST_FOR_ONE_MS = 2;
 /** An address counts as proven for at least that long after it last authenticated. */
 export const PROVEN_FOR_MS = 600_000;
 /** Networks whose answers are counted, and addresses remembered as proven, at most; about 150 bytes each. */
@@ -73,7 +75,7 @@ export class StrangerGate {
    * datagrams that take 50 µs each, fifty see the clock turn.
    */
   spend(milliseconds: number): void {
-    this.time.tokens -= milliseconds;
+    this.time.tokens -= Math.min(milliseconds, MOST_FOR_ONE_MS);
   }
 
   /** Whether an answer to so many octets is too long for an unproven address. */
