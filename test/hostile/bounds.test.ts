@@ -1,5 +1,5 @@
 import { createSocket } from 'node:dgram';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
@@ -13,6 +13,7 @@ import {
 } from '../../src/sip/grammar/message.js';
 import { MAX_HEADER_SECTION_BYTES } from '../../src/sip/grammar/stream-framer.js';
 import { ServerTransactions } from '../../src/sip/transaction/server-transactions.js';
+import type { Flow } from '../../src/sip/transport/flow.js';
 import { TcpTransport } from '../../src/sip/transport/tcp.js';
 import { type TransportEvent, UdpTransport } from '../../src/sip/transport/udp.js';
 import { answer } from '../../src/sip/uas/response.js';
@@ -231,6 +232,40 @@ describe('How long a TCP connection may take', () => {
     await wire.closedByServer();
     expect(tally.of('connection_idle')).toBe(1);
   });
+});
+
+test('an answer whose connection is gone goes to its peer alone, whatever host the Via names', async () => {
+  const flows: Flow[] = [];
+  const tally = new Tally<TransportEvent>();
+  const transport = await TcpTransport.listen({
+    address: '127.0.0.1',
+    port: 0,
+    receiver: { receive: (_, flow) => flows.push(flow), receiveBroken: () => undefined },
+    tally,
+    clock: systemClock,
+    maxConnections: 10,
+    idleSeconds: 60,
+  });
+  onTestFinished(() => transport.close());
+  const visited: string[] = [];
+  const elsewhere = createServer((socket) => {
+    visited.push(socket.localAddress ?? '');
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => elsewhere.listen(0, '0.0.0.0', resolve));
+  onTestFinished(() => {
+    elsewhere.close();
+  });
+  const { port } = elsewhere.address() as AddressInfo;
+  const wire = await TcpWire.open({ host: '127.0.0.1', port: transport.port });
+  wire.send(`X sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h:${port};maddr=127.0.0.9\r\nContent-Length: 0\r\n\r\n`);
+  await expect.poll(() => flows.length).toBe(1);
+  wire.close();
+  await expect.poll(() => transport.connections).toBe(0);
+
+  flows[0]?.respond(Buffer.from('SIP/2.0 200 OK\r\n\r\n'), { address: '127.0.0.9', port });
+
+  await expect.poll(() => visited).toEqual(['127.0.0.1']);
 });
 
 describe('How many requests are worked on at the same time', () => {
