@@ -39,10 +39,11 @@ class Stranger {
   }
 
   /** Sends, and gives the answer; undefined when none comes within the time that an answer takes. */
-  async ask(octets: string): Promise<string | undefined> {
+  async ask(octets: string, patienceMs = 150): Promise<string | undefined> {
     this.received = [];
     this.send(octets);
-    for (let waited = 0; waited < 150 && this.received.length === 0; waited += 10) await milliseconds(10);
+    for (let waited = 0; waited < patienceMs && this.received.length === 0; waited += 10)
+      await milliseconds(10);
     return this.received[0];
   }
 }
@@ -57,6 +58,10 @@ async function withheld(server: TestServer, reason: string): Promise<number> {
     .find((each) => each.startsWith(`sip_answers_withheld_total{reason="${reason}"`));
   return Number(line?.split(' ').at(-1) ?? 0);
 }
+
+/** How long an answer that must come is waited for on a busy machine. */
+const PATIENT_MS = 5_000;
+const PATIENTLY = { timeout: PATIENT_MS };
 
 const compact = (method: string, rest = '') =>
   `${method} sip:example.com SIP/2.0\r\nv:SIP/2.0/UDP h;rport\r\nf:<sip:a@example.com>;tag=1\r\nt:<sip:alice@example.com>\r\ni:1\r\nCSeq:1 ${method}\r\n${rest}\r\n`;
@@ -104,7 +109,7 @@ describe('An answer over UDP to who has not authenticated', () => {
     const server = await serverWithAlice({ domain: { challenge: 'all' } });
     const stranger = await Stranger.at('127.0.0.2', server);
 
-    const challenges = (await stranger.ask(compact('REGISTER')))?.match(/algorithm=[\w-]+/g);
+    const challenges = (await stranger.ask(compact('REGISTER'), PATIENT_MS))?.match(/algorithm=[\w-]+/g);
     const options = await stranger.ask(
       'OPTIONS sip:a SIP/2.0\r\nv:SIP/2.0/UDP h\r\nf:<sip:a>;tag=1\r\nt:<sip:a>\r\ni:1\r\nCSeq:1 OPTIONS\r\n\r\n',
     );
@@ -124,32 +129,35 @@ describe('An answer over UDP to who has not authenticated', () => {
   });
 
   test('is one of so many a second; what is withheld is counted, and others get theirs', async () => {
-    const server = await serverWithAlice({ settings: { REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: '2' } });
+    const server = await serverWithAlice({ settings: { REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: '1' } });
     const stranger = await Stranger.at('127.0.0.2', server);
     const other = await Stranger.at('127.0.0.3', server);
 
     for (let n = 0; n < 100; n++) stranger.send(compact('REGISTER', 'X-Y: z\r\n').replace('i:1', `i:${n}`));
-    await milliseconds(300);
+    await expect.poll(() => withheld(server, 'too_many'), PATIENTLY).toBeGreaterThan(90);
+    await milliseconds(200);
 
-    expect(stranger.received.length).toBeGreaterThanOrEqual(10);
-    expect(stranger.received.length).toBeLessThanOrEqual(13);
+    expect(stranger.received.length).toBeGreaterThanOrEqual(5);
+    expect(stranger.received.length).toBeLessThanOrEqual(9);
     expect(await withheld(server, 'too_many')).toBe(100 - stranger.received.length);
-    expect(await other.ask(compact('REGISTER'))).toMatch(/^SIP\/2\.0 401/);
+    expect(await other.ask(compact('REGISTER'), PATIENT_MS)).toMatch(/^SIP\/2\.0 401/);
   });
 
   test('counts when it is sent again for a retransmission', async () => {
-    const server = await serverWithAlice({ settings: { REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: '2' } });
+    const server = await serverWithAlice({ settings: { REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: '1' } });
     const stranger = await Stranger.at('127.0.0.2', server);
     const octets = compact('REGISTER').replace('h;rport', 'h;rport;branch=z9hG4bK1');
 
     for (let n = 0; n < 40; n++) stranger.send(octets);
-    await milliseconds(300);
+    await expect.poll(() => withheld(server, 'too_many'), PATIENTLY).toBeGreaterThan(30);
+    await milliseconds(200);
 
-    expect(stranger.received.length).toBeLessThanOrEqual(13);
+    expect(stranger.received.length).toBeGreaterThan(0);
+    expect(stranger.received.length).toBeLessThanOrEqual(9);
   });
 
   test('counts for the address it goes to, not for the one that asked', async () => {
-    const server = await serverWithAlice({ settings: { REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: '2' } });
+    const server = await serverWithAlice({ settings: { REGISTRAR_UNVERIFIED_ANSWERS_PER_SECOND: '1' } });
     const victim = await Stranger.at('127.0.0.4', server);
     const senders = await Promise.all([5, 6, 7].map((last) => Stranger.at(`127.0.0.${last}`, server)));
 
@@ -162,10 +170,11 @@ describe('An answer over UDP to who has not authenticated', () => {
         );
       }
     }
-    await milliseconds(300);
+    await expect.poll(() => withheld(server, 'too_many'), PATIENTLY).toBeGreaterThan(50);
+    await milliseconds(200);
 
     expect(victim.received.length).toBeGreaterThan(0);
-    expect(victim.received.length).toBeLessThanOrEqual(13);
+    expect(victim.received.length).toBeLessThanOrEqual(9);
   });
 });
 

@@ -22,6 +22,9 @@ import { Phone } from '../support/phone.js';
 import { TcpWire, UdpWire } from '../support/sip-wire.js';
 import { PASSWORD, serverWithAlice, type TestServer } from '../support/test-server.js';
 
+/** How long something that happens at once is waited for on a busy machine. */
+const PATIENTLY = { timeout: 5_000 };
+
 /** The value of a counter on /metrics; 0 while it has none. */
 async function counter(server: TestServer, name: string, label: string): Promise<number> {
   const line = (await server.metrics()).split('\n').find((each) => each.startsWith(`${name}{${label}`));
@@ -162,7 +165,7 @@ describe('How many TCP connections there may be', () => {
     expect(other.isClosed()).toBe(false);
     expect(await happened(server, 'connection_refused_source')).toBe(1);
     wires[1]?.close();
-    await expect.poll(() => server.metrics()).toMatch(/^sip_tcp_connections 3$/m);
+    await expect.poll(() => server.metrics(), PATIENTLY).toMatch(/^sip_tcp_connections 3$/m);
     const again = await server.phone('alice', { transport: 'tcp' });
     expect((await again.register({})).status).toBe(200);
   });
@@ -174,7 +177,7 @@ describe('How many TCP connections there may be', () => {
 
     const refused = await connectFrom(server, '127.0.0.3');
 
-    await expect.poll(refused.isClosed).toBe(true);
+    await expect.poll(refused.isClosed, PATIENTLY).toBe(true);
     expect(await happened(server, 'connection_refused_full')).toBe(1);
   });
 });
@@ -259,13 +262,13 @@ test('an answer whose connection is gone goes to its peer alone, whatever host t
   const { port } = elsewhere.address() as AddressInfo;
   const wire = await TcpWire.open({ host: '127.0.0.1', port: transport.port });
   wire.send(`X sip:a SIP/2.0\r\nVia: SIP/2.0/UDP h:${port};maddr=127.0.0.9\r\nContent-Length: 0\r\n\r\n`);
-  await expect.poll(() => flows.length).toBe(1);
+  await expect.poll(() => flows.length, PATIENTLY).toBe(1);
   wire.close();
-  await expect.poll(() => transport.connections).toBe(0);
+  await expect.poll(() => transport.connections, PATIENTLY).toBe(0);
 
   flows[0]?.respond(Buffer.from('SIP/2.0 200 OK\r\n\r\n'), { address: '127.0.0.9', port });
 
-  await expect.poll(() => visited).toEqual(['127.0.0.1']);
+  await expect.poll(() => visited, PATIENTLY).toEqual(['127.0.0.1']);
 });
 
 describe('How many requests are worked on at the same time', () => {
@@ -310,7 +313,7 @@ describe('How many requests are worked on at the same time', () => {
     phone.wire.send(phone.compose({ callId: 'four' }));
     finish();
     expect((await phone.wire.receive()).value('Call-ID')).toBe('two');
-    await expect.poll(finish).toBeUndefined();
+    await expect.poll(finish, PATIENTLY).toBeUndefined();
   });
 });
 
