@@ -22,6 +22,8 @@ export function serveCommand(): Command {
       if (given !== undefined && given.length < STRONG_KEY_LENGTH) {
         log.warn({ event: 'config.short_bootstrap_key', recommended_length: STRONG_KEY_LENGTH });
       }
+      // From here on, not from when it has started: a signal in between must not cut it short.
+      const stop = terminated();
       const server = await startServer({
         config,
         log,
@@ -30,7 +32,7 @@ export function serveCommand(): Command {
         onStoreLost: () => process.exit(1),
       });
       process.stdout.write(greeting(server, given !== undefined));
-      await terminated();
+      await stop;
       await server.close();
     });
 }
