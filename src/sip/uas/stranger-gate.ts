@@ -4,10 +4,12 @@ import type { Tally } from '../../base/tally.js';
 import { sourceNetwork } from '../transport/source-network.js';
 
 /**
- * Answers over UDP to an address that has shown nothing may be that many times as long as what asked for them. A 401
- * with three challenges is 2.1 times the shortest REGISTER that a real client was seen to send.
+ * Answers over UDP to an address that has shown nothing may be that many times as long as what asked for them, both
+ * with their IP and UDP headers. The 401 to the shortest REGISTERs loses the strongest of its challenges for that.
  */
-export const MAX_AMPLIFICATION = 2.5;
+export const MAX_AMPLIFICATION = 2;
+/** IPv4 and UDP headers: what travels beside the octets of a message. */
+export const DATAGRAM_HEADER_OCTETS = 28;
 /** An address that has been silent may get that many seconds' worth of answers at once. */
 export const BURST_SECONDS = 5;
 /** How long all unproven addresses together may keep this server busy at a stretch. Phones wait meanwhile. */
@@ -80,7 +82,8 @@ export class StrangerGate {
 
   /** Whether an answer to so many octets is too long for an unproven address. */
   isTooLarge(answerOctets: number, requestOctets: number): boolean {
-    return answerOctets > requestOctets * MAX_AMPLIFICATION;
+    const asked = requestOctets + DATAGRAM_HEADER_OCTETS;
+    return answerOctets + DATAGRAM_HEADER_OCTETS > asked * MAX_AMPLIFICATION;
   }
 
   /** Whether an answer may go to an unproven address now; takes it from what the network may have, or counts why not. */
