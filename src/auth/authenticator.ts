@@ -178,13 +178,16 @@ export class Authenticator {
     const offered = offeredAlgorithms(policy, domain);
     const nonce = this.mint.mint(now);
     const realm = quote(octetsOf(domain.realm));
-    const stale = refusal.stale ? ', stale=true' : '';
+    // Several challenges go without blanks: over UDP the answer may not be much longer than the question.
+    const comma = offered.length > 1 ? ',' : ', ';
+    const stale = refusal.stale ? `${comma}stale=true` : '';
     return {
       kind: 'challenge',
       reason: refusal.reason,
       stale: refusal.stale,
       challenges: offered.map(
-        (algorithm) => `Digest realm=${realm}, nonce="${nonce}", algorithm=${algorithm}, qop="auth"${stale}`,
+        (algorithm) =>
+          `Digest realm=${realm}${comma}nonce="${nonce}"${comma}algorithm=${algorithm}${comma}qop="auth"${stale}`,
       ),
       username: refusal.username,
       authUsername: refusal.username === undefined ? undefined : refusal.authUsername,

@@ -9,9 +9,9 @@ export type OpenedNonce =
   | { readonly kind: 'foreign' };
 
 /**
- * Makes nonces and recognises its own without remembering them (RFC 7616 §3.3, §5.4). A nonce is 36 characters
+ * Makes nonces and recognises its own without remembering them (RFC 7616 §3.3, §5.4). A nonce is 32 characters
  * of base64url: 6 octets time of issue (ms since the epoch), 6 octets that never repeat within a process, and
- * 15 octets (120 bits) of HMAC-SHA-256 over the text of the first twelve.
+ * 12 octets (96 bits) of HMAC-SHA-256 over the text of the first twelve.
  */
 export class NonceMint {
   private readonly lifetimeMs: number;
@@ -83,7 +83,7 @@ const SERIAL_LIMIT = 2 ** (8 * SERIAL_OCTETS);
 const HEAD_OCTETS = TIME_OCTETS + SERIAL_OCTETS;
 // Multiples of three octets are multiples of four characters, with no spare bits in the last one.
 const HEAD_CHARS = 16;
-const MAC_CHARS = 20;
+const MAC_CHARS = 16;
 const NONCE_CHARS = HEAD_CHARS + MAC_CHARS;
 const BLOCK_OCTETS = 64;
 const SHA256_OCTETS = 32;

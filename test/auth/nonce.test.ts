@@ -23,7 +23,7 @@ test('43: a nonce issued in the future is foreign', () => {
 });
 
 test('43: a nonce needs no quoting and is short', () => {
-  for (let i = 0; i < 1000; i++) expect(mint.mint(NOW + i)).toMatch(/^[A-Za-z0-9_-]{36}$/);
+  for (let i = 0; i < 1000; i++) expect(mint.mint(NOW + i)).toMatch(/^[A-Za-z0-9_-]{32}$/);
 });
 
 test('43: no nonce is made twice, not even within a millisecond', () => {
@@ -31,9 +31,9 @@ test('43: no nonce is made twice, not even within a millisecond', () => {
   expect(nonces.size).toBe(10_000);
 });
 
-test('43: the signature is HMAC-SHA-256 over the first 16 characters, cut to 120 bits', () => {
+test('43: the signature is HMAC-SHA-256 over the first 16 characters, cut to 96 bits', () => {
   const nonce = mint.mint(NOW);
-  const mac = createHmac('sha256', SECRET).update(nonce.slice(0, 16)).digest('base64url').slice(0, 20);
+  const mac = createHmac('sha256', SECRET).update(nonce.slice(0, 16)).digest('base64url').slice(0, 16);
   expect(nonce.slice(16)).toBe(mac);
 });
 
@@ -45,7 +45,7 @@ test('43: a nonce of another secret is foreign', () => {
 test('43: a nonce with any character changed is foreign', () => {
   const nonce = mint.mint(NOW);
   fc.assert(
-    fc.property(fc.nat(35), fc.string({ minLength: 1, maxLength: 1 }), (at, other) => {
+    fc.property(fc.nat(31), fc.string({ minLength: 1, maxLength: 1 }), (at, other) => {
       fc.pre(other !== nonce[at]);
       const changed = nonce.slice(0, at) + other + nonce.slice(at + 1);
       return mint.open(changed, NOW).kind === 'foreign';
