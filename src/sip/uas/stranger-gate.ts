@@ -12,8 +12,11 @@ export const MAX_AMPLIFICATION = 2;
 export const DATAGRAM_HEADER_OCTETS = 28;
 /** An address that has been silent may get that many seconds' worth of answers at once. */
 export const BURST_SECONDS = 5;
-/** How long all unproven addresses together may keep this server busy at a stretch. Phones wait meanwhile. */
-export const BUSY_STRETCH_MS = 200;
+/**
+ * How much of their time all unproven addresses together may take at once. Phones wait meanwhile, and what comes must fit
+ * the socket buffer.
+ */
+export const BUSY_STRETCH_MS = 50;
 /** No datagram takes longer: what more the clock says, this process was kept waiting for a processor. */
 const MOST_FOR_ONE_MS = 2;
 /** An address counts as proven for at least that long after it last authenticated. */
