@@ -40,7 +40,7 @@ function install() {
   const packages = ['kamailio', 'kamailio-sqlite-modules', 'sqlite3', 'gcc', 'make'];
   const missing = packages.filter(
     (name) =>
-      !spawnSync('dpkg-query', ['-W', '-f=${Status}', name]).stdout?.toString().includes('ok installed'),
+      !spawnSync('dpkg-query', ['-W', `-f=\${Status}`, name]).stdout?.toString().includes('ok installed'),
   );
   if (missing.length > 0) {
     execFileSync('apt-get', ['update', '-qq'], { stdio: 'inherit' });
