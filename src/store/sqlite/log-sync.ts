@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
+import { closeSync, fdatasync, openSync } from 'node:fs';
 
 /**
  * Makes what was committed durable without holding the event loop: `fdatasync` of the write-ahead log on the thread
@@ -22,11 +22,6 @@ export class LogSync {
   afterwards(done: (error: Error | undefined) => void): void {
     this.waiting.push(done);
     if (!this.running) this.begin();
-  }
-
-  /** The same at once, holding the loop; for the end. @throws the system's error */
-  now(): void {
-    if (this.fileDescriptor !== undefined) fdatasyncSync(this.fileDescriptor);
   }
 
   close(): void {

@@ -9,95 +9,34 @@ import type {
 } from '../../accounts/account-store.js';
 import type { CallScriptChange, StoredCallScript } from '../../accounts/call-script.js';
 import { type Credential, MAX_ACTIVE_CREDENTIALS } from '../../accounts/credential.js';
-import type {
-  ChallengePolicy,
-  DigestAlgorithm,
-  Domain,
-  DomainFilter,
-  DomainSortField,
-} from '../../accounts/domain.js';
+import type { ChallengePolicy, Domain, DomainFilter, DomainSortField } from '../../accounts/domain.js';
 import type { User, UserFilter, UserSortField } from '../../accounts/user.js';
 import type { Instant } from '../../base/clock.js';
 import type { Page, PageRequest } from '../../base/page.js';
 import { isRefusal, Refusal } from '../../base/refusal.js';
 import { parseAddressOfRecord } from '../../location/address-of-record.js';
+import {
+  type CredentialRow,
+  credentialParameters,
+  type DomainRow,
+  domainParameters,
+  toCredential,
+  toDomain,
+  toStoredCredential,
+  toUser,
+  type UserRow,
+  userParameters,
+} from './account-rows.js';
+import { DOMAIN_COLUMNS, prepareAccountStatements, USER_COLUMNS } from './account-statements.js';
 import type { BindingRows } from './binding-rows.js';
 import { CallScriptRows } from './call-script-rows.js';
-import { fromJson, toFlag } from './columns.js';
+import { fromJson } from './columns.js';
 import type { Db } from './database.js';
 import type { Announcements, GroupCommit } from './group-commit.js';
 import { Conditions, Lister, upperBound } from './keyset.js';
 
 /** Revoked credentials a user keeps for the record; older ones are deleted. */
 export const MAX_REVOKED_CREDENTIALS = 20;
-
-interface DomainRow {
-  readonly name: string;
-  readonly realm: string;
-  readonly algorithms: string;
-  readonly challenge: string;
-  readonly allow_no_qop: number;
-  readonly min_expires_seconds: number;
-  readonly default_expires_seconds: number;
-  readonly max_expires_seconds: number;
-  readonly max_bindings_per_user: number;
-  readonly overflow: string;
-  readonly sequence: string;
-  readonly routing: string;
-  readonly max_users: number | null;
-  readonly user_count: number;
-  readonly created_at: number;
-  readonly updated_at: number;
-  readonly revision: number;
-  readonly aliases: string;
-}
-
-interface UserRow {
-  readonly id: string;
-  readonly domain: string;
-  readonly username: string;
-  readonly display_name: string | null;
-  readonly tags: string;
-  readonly external_id: string | null;
-  readonly max_bindings: number | null;
-  readonly challenge: string | null;
-  readonly may_register: string;
-  readonly expires_at: number | null;
-  readonly blocked_until: number | null;
-  readonly last_registered_at: number | null;
-  readonly created_at: number;
-  readonly updated_at: number;
-  readonly revision: number;
-  readonly live_bindings: number;
-  readonly live_refreshed_at: number | null;
-}
-
-interface CredentialRow {
-  readonly id: string;
-  readonly user_id: string;
-  readonly auth_username: string;
-  readonly realm: string;
-  readonly algorithms: string;
-  readonly label: string | null;
-  readonly state: string;
-  readonly sealed_secret: Buffer;
-  readonly key_id: string;
-  readonly expires_at: number | null;
-  readonly revoked_at: number | null;
-  readonly last_used_at: number | null;
-  readonly live_used_at: number | null;
-  readonly created_at: number;
-  readonly updated_at: number;
-  readonly revision: number;
-}
-
-const DOMAIN_COLUMNS = `d.*, (SELECT json_group_array(a.alias) FROM domain_aliases a WHERE a.domain = d.name) AS aliases`;
-// What is live says itself when it was last used; the stored columns speak of what is gone.
-const USER_COLUMNS = `u.*,
-  (SELECT count(*) FROM bindings b WHERE b.user_id = u.id AND b.expires_at > ?) AS live_bindings,
-  (SELECT max(b.refreshed_at) FROM bindings b WHERE b.user_id = u.id) AS live_refreshed_at`;
-const CREDENTIAL_COLUMNS = `c.*,
-  (SELECT max(b.refreshed_at) FROM bindings b WHERE b.credential_id = c.id) AS live_used_at`;
 
 /** Domains, users and credentials in SQLite. */
 export class SqliteAccountStore implements AccountStore {
@@ -111,7 +50,7 @@ export class SqliteAccountStore implements AccountStore {
     private readonly bindings: BindingRows,
   ) {
     this.lister = new Lister(db);
-    this.statements = prepareStatements(db);
+    this.statements = prepareAccountStatements(db);
     this.callScripts = new CallScriptRows(db);
   }
 
@@ -531,247 +470,6 @@ export class SqliteAccountStore implements AccountStore {
       '/auth_username',
     );
   }
-}
-
-function prepareStatements(db: Db) {
-  return {
-    domain: db.prepare(`SELECT ${DOMAIN_COLUMNS} FROM domains d WHERE d.name = ?`),
-    domainByHost: db.prepare(
-      `SELECT ${DOMAIN_COLUMNS} FROM domains d
-       WHERE d.name = ? OR d.name = (SELECT domain FROM domain_aliases WHERE alias = ?)`,
-    ),
-    domainNameByHost: db
-      .prepare(
-        'SELECT name FROM domains WHERE name = ? UNION ALL SELECT domain FROM domain_aliases WHERE alias = ? ORDER BY 1',
-      )
-      .pluck(),
-    insertDomain: db.prepare(
-      `INSERT INTO domains (name, realm, algorithms, challenge, allow_no_qop, min_expires_seconds,
-         default_expires_seconds, max_expires_seconds, max_bindings_per_user, overflow, sequence, routing, max_users,
-         created_at, updated_at, revision)
-       VALUES (:name, :realm, :algorithms, :challenge, :allow_no_qop, :min_expires_seconds,
-         :default_expires_seconds, :max_expires_seconds, :max_bindings_per_user, :overflow, :sequence, :routing,
-         :max_users, :created_at, :updated_at, :revision)`,
-    ),
-    updateDomain: db.prepare(
-      `UPDATE domains SET realm = :realm, algorithms = :algorithms, challenge = :challenge,
-         allow_no_qop = :allow_no_qop, min_expires_seconds = :min_expires_seconds,
-         default_expires_seconds = :default_expires_seconds, max_expires_seconds = :max_expires_seconds,
-         max_bindings_per_user = :max_bindings_per_user, overflow = :overflow, sequence = :sequence,
-         routing = :routing, max_users = :max_users, updated_at = :updated_at, revision = :revision
-       WHERE name = :name`,
-    ),
-    deleteDomain: db.prepare('DELETE FROM domains WHERE name = ?'),
-    insertAlias: db.prepare('INSERT INTO domain_aliases (alias, domain) VALUES (?, ?)'),
-    deleteAliases: db.prepare('DELETE FROM domain_aliases WHERE domain = ?'),
-    userCount: db.prepare('SELECT user_count FROM domains WHERE name = ?').pluck(),
-    challengeOverrides: db.prepare(
-      'SELECT challenge, count(*) AS users FROM users WHERE domain = ? AND challenge IS NOT NULL GROUP BY challenge',
-    ),
-    hasCredentials: db
-      .prepare(`SELECT 1 FROM credentials WHERE domain = ? AND state = 'active' LIMIT 1`)
-      .pluck(),
-    plainUser: db.prepare('SELECT * FROM users WHERE id = ?'),
-    userById: db.prepare(`SELECT ${USER_COLUMNS} FROM users u WHERE u.id = ?`),
-    userByName: db.prepare(`SELECT ${USER_COLUMNS} FROM users u WHERE u.domain = ? AND u.username = ?`),
-    userIdByName: db.prepare('SELECT id FROM users WHERE domain = ? AND username = ?').pluck(),
-    userIdByExternalId: db.prepare('SELECT id FROM users WHERE domain = ? AND external_id = ?').pluck(),
-    domainOfUser: db.prepare('SELECT domain FROM users WHERE id = ?').pluck(),
-    insertUser: db.prepare(
-      `INSERT INTO users (id, domain, username, display_name, tags, external_id, max_bindings, challenge,
-         may_register, expires_at, created_at, updated_at, revision)
-       VALUES (:id, :domain, :username, :display_name, :tags, :external_id, :max_bindings, :challenge,
-         :may_register, :expires_at, :created_at, :updated_at, :revision)`,
-    ),
-    updateUser: db.prepare(
-      `UPDATE users SET display_name = :display_name, tags = :tags, external_id = :external_id,
-         max_bindings = :max_bindings, challenge = :challenge, may_register = :may_register,
-         expires_at = :expires_at, updated_at = :updated_at, revision = :revision
-       WHERE id = :id AND domain = :domain AND username = :username`,
-    ),
-    deleteUser: db.prepare('DELETE FROM users WHERE id = ?'),
-    deleteUsersOfDomain: db.prepare('DELETE FROM users WHERE domain = ?'),
-    credential: db.prepare(
-      `SELECT ${CREDENTIAL_COLUMNS} FROM credentials c WHERE c.id = ? AND c.user_id = ?`,
-    ),
-    credentialsOfUser: db.prepare(
-      `SELECT ${CREDENTIAL_COLUMNS} FROM credentials c WHERE c.user_id = ? ORDER BY c.created_at, c.id`,
-    ),
-    credentialsByName: db.prepare(
-      `SELECT c.*, NULL AS live_used_at FROM credentials c
-       WHERE c.domain = ? AND c.auth_username = ? AND c.state = 'active'
-       ORDER BY c.expires_at IS NOT NULL, c.expires_at DESC, c.seq LIMIT ${MAX_ACTIVE_CREDENTIALS}`,
-    ),
-    keyIds: db.prepare(`SELECT DISTINCT key_id FROM credentials WHERE state = 'active'`).pluck(),
-    authUsernames: db.prepare('SELECT DISTINCT auth_username FROM credentials WHERE user_id = ?').pluck(),
-    ownerOfAuthUsername: db
-      .prepare(
-        `SELECT user_id FROM credentials
-         WHERE domain = ? AND auth_username = ? AND state = 'active' AND user_id <> ? LIMIT 1`,
-      )
-      .pluck(),
-    otherActiveCredentials: db
-      .prepare(
-        `SELECT count(*) FROM credentials
-         WHERE user_id = ? AND id <> ? AND state = 'active' AND (expires_at IS NULL OR expires_at > ?)`,
-      )
-      .pluck(),
-    insertCredential: db.prepare(
-      `INSERT INTO credentials (id, user_id, domain, auth_username, realm, algorithms, label, state, sealed_secret,
-         key_id, expires_at, revoked_at, created_at, updated_at, revision)
-       VALUES (:id, :user_id, :domain, :auth_username, :realm, :algorithms, :label, :state, :sealed_secret,
-         :key_id, :expires_at, :revoked_at, :created_at, :updated_at, :revision)`,
-    ),
-    updateCredential: db.prepare(
-      `UPDATE credentials SET label = :label, state = :state, expires_at = :expires_at, revoked_at = :revoked_at,
-         updated_at = :updated_at, revision = :revision WHERE id = :id`,
-    ),
-    eraseSecret: db.prepare(`UPDATE credentials SET sealed_secret = x'' WHERE id = ?`),
-    forgetOldRevoked: db.prepare(
-      `DELETE FROM credentials WHERE user_id = ? AND state = 'revoked' AND id NOT IN (
-         SELECT id FROM credentials WHERE user_id = ? AND state = 'revoked' ORDER BY revoked_at DESC, id DESC LIMIT ?)`,
-    ),
-  };
-}
-
-function domainParameters(domain: Domain) {
-  return {
-    name: domain.name,
-    realm: domain.realm,
-    algorithms: JSON.stringify(domain.algorithms),
-    challenge: domain.challenge,
-    allow_no_qop: toFlag(domain.allowNoQop),
-    min_expires_seconds: domain.minExpiresSeconds,
-    default_expires_seconds: domain.defaultExpiresSeconds,
-    max_expires_seconds: domain.maxExpiresSeconds,
-    max_bindings_per_user: domain.maxBindingsPerUser,
-    overflow: domain.overflow,
-    sequence: domain.sequence,
-    routing: domain.routing,
-    max_users: domain.maxUsers,
-    created_at: domain.createdAt,
-    updated_at: domain.updatedAt,
-    revision: domain.revision,
-  };
-}
-
-function toDomain(row: DomainRow): Domain {
-  return {
-    name: row.name,
-    aliases: fromJson<string[]>(row.aliases).sort(),
-    realm: row.realm,
-    algorithms: fromJson<DigestAlgorithm[]>(row.algorithms),
-    challenge: row.challenge as ChallengePolicy,
-    allowNoQop: row.allow_no_qop === 1,
-    minExpiresSeconds: row.min_expires_seconds,
-    defaultExpiresSeconds: row.default_expires_seconds,
-    maxExpiresSeconds: row.max_expires_seconds,
-    maxBindingsPerUser: row.max_bindings_per_user,
-    overflow: row.overflow as Domain['overflow'],
-    sequence: row.sequence as Domain['sequence'],
-    routing: row.routing as Domain['routing'],
-    maxUsers: row.max_users,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    revision: row.revision,
-  };
-}
-
-function userParameters(user: User) {
-  return {
-    id: user.id,
-    domain: user.domain,
-    username: user.username,
-    display_name: user.displayName,
-    tags: JSON.stringify(user.tags),
-    external_id: user.externalId,
-    max_bindings: user.maxBindings,
-    challenge: user.challenge,
-    may_register: JSON.stringify(user.mayRegister),
-    expires_at: user.expiresAt,
-    created_at: user.createdAt,
-    updated_at: user.updatedAt,
-    revision: user.revision,
-  };
-}
-
-function toUser(row: UserRow): User {
-  // A binding that is gone may have been refreshed after one that is still there.
-  const lastRegisteredAt = later(row.last_registered_at, row.live_refreshed_at);
-  return {
-    id: row.id,
-    username: row.username,
-    domain: row.domain,
-    displayName: row.display_name,
-    state: 'active',
-    tags: fromJson(row.tags),
-    externalId: row.external_id,
-    maxBindings: row.max_bindings,
-    challenge: row.challenge as ChallengePolicy | null,
-    mayRegister: fromJson(row.may_register),
-    expiresAt: row.expires_at,
-    blockedUntil: row.blocked_until,
-    registration: {
-      state:
-        row.live_bindings > 0
-          ? 'registered'
-          : lastRegisteredAt === null
-            ? 'never_registered'
-            : 'not_registered',
-      bindings: row.live_bindings,
-      lastRegisteredAt,
-    },
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    revision: row.revision,
-  };
-}
-
-function credentialParameters(credential: StoredCredential, domain: string) {
-  return {
-    id: credential.id,
-    user_id: credential.userId,
-    domain,
-    auth_username: credential.authUsername,
-    realm: credential.realm,
-    algorithms: JSON.stringify(credential.algorithms),
-    label: credential.label,
-    state: credential.state,
-    sealed_secret: credential.sealedSecret,
-    key_id: credential.keyId,
-    expires_at: credential.expiresAt,
-    revoked_at: credential.revokedAt,
-    created_at: credential.createdAt,
-    updated_at: credential.updatedAt,
-    revision: credential.revision,
-  };
-}
-
-function toCredential(row: CredentialRow): Credential {
-  return {
-    id: row.id,
-    userId: row.user_id,
-    authUsername: row.auth_username,
-    realm: row.realm,
-    algorithms: fromJson<DigestAlgorithm[]>(row.algorithms),
-    label: row.label,
-    state: row.state as Credential['state'],
-    expiresAt: row.expires_at,
-    revokedAt: row.revoked_at,
-    lastUsedAt: later(row.last_used_at, row.live_used_at),
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    revision: row.revision,
-  };
-}
-
-function toStoredCredential(row: CredentialRow): StoredCredential {
-  return { ...toCredential(row), sealedSecret: row.sealed_secret, keyId: row.key_id };
-}
-
-function later(a: Instant | null, b: Instant | null): Instant | null {
-  if (a === null || b === null) return a ?? b;
-  return Math.max(a, b);
 }
 
 function domainNotFound(name: string, pointer?: string): AccountRefusal {
